@@ -500,6 +500,57 @@ def bench(
     )
 
 
+@cli.command(context_settings=CONTEXT, epilog=_RUN_KNOBS)
+@click.argument("file", required=False, type=PATH)
+@option("--vary", multiple=True, section="Sweep", metavar="NAME=V,V",
+        help="Try each of these values of a setting, as in learning_rate=0.003,0.01 "
+             "(repeatable: every combination).")  # fmt: skip
+@option("--seeds", section="Sweep", type=click.IntRange(1, 1000), metavar="N",
+        help="Train each combination with N seeds, from --seed on (3).")  # fmt: skip
+@option("--random", "draws", section="Sweep", type=click.IntRange(1), metavar="N",
+        help="Only N of the combinations, drawn with --seed.")  # fmt: skip
+@option("--jobs", section="Sweep", type=click.IntRange(1, 256), metavar="N",
+        help="Worker processes (one a processor); no number depends on it.")  # fmt: skip
+@option("--max-minutes", section="Sweep", type=click.FloatRange(0, min_open=True), metavar="X",
+        help="Stop after so long, and say how to resume.")  # fmt: skip
+@option("--resume", section="Sweep", type=click.IntRange(1), metavar="SWEEP",
+        help="Do what is missing of this sweep.")  # fmt: skip
+@option("--json", "as_json", is_flag=True, section="Output",
+        help="One JSON object a run, by setting and seed.")  # fmt: skip
+@run_options
+@plugin_options
+def sweep(
+    file: Path | None,
+    sources: PluginSources,
+    vary: tuple[str, ...],
+    seeds: int | None,
+    draws: int | None,
+    jobs: int | None,
+    max_minutes: float | None,
+    resume: int | None,
+    as_json: bool,
+    **values: Any,
+) -> int:
+    """Train many runs, and compare their settings.
+
+    Every combination of the settings, each with several seeds, on FILE or on the embedded names.
+    The runs are recorded as any other.
+    """
+    from playground.cli import sweep as sweeping
+
+    how = sweeping.How(jobs, max_minutes, as_json)
+    if resume is not None:
+        given = [vary, seeds, draws, file, *values.values()]
+        if any(one not in (None, ()) for one in given):
+            raise click.UsageError(
+                "--resume goes on with the sweep as it began: leave out FILE, --vary, --seeds, "
+                "--random and all settings."
+            )
+        return sweeping.resume(resume, how)
+    wanted = sweeping.Wanted(changes(file, values), vary, seeds or 3, draws)
+    return sweeping.begin(wanted, sources, how)
+
+
 cli.add_command(plugins_group)
 
 

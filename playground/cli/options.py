@@ -300,25 +300,42 @@ def changes(file: Path | None, values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def make_spec(said: Mapping[str, Any], plugin_sources: PluginSources) -> RunSpec:
-    """The validated RunSpec; an optimizer that comes without a learning rate gets its usual one.
-    Raises click.UsageError, which names every bad setting."""
-    from playground.lab.spec import OPTIMIZER_FIELD, RATE_FIELD, RATES, RunSpec, SpecError
-
+    """The validated RunSpec. Raises click.UsageError as `spec_of` does."""
     said = dict(said)
-    if OPTIMIZER_FIELD in said:
-        said.setdefault(RATE_FIELD, RATES[said[OPTIMIZER_FIELD]])
     texts = texts_of(said)
     if texts:
         from playground.cli.loading import load
 
         registry = load(plugin_sources)
         for field, text in texts.items():
-            said[field] = _chosen(registry, field, text)
+            said[field] = chosen_in(registry, field, text)
+    return spec_of(said)
+
+
+def spec_of(said: Mapping[str, Any]) -> RunSpec:
+    """The RunSpec of settings by dotted field, whose choices a registry has looked up; an optimizer
+    that comes without a learning rate gets its usual one. Raises click.UsageError, which names
+    every bad setting."""
+    from playground.lab.spec import OPTIMIZER_FIELD, RATE_FIELD, RATES, RunSpec, SpecError
+
+    said = dict(said)
+    if OPTIMIZER_FIELD in said:
+        said.setdefault(RATE_FIELD, RATES[said[OPTIMIZER_FIELD]])
     try:
         return RunSpec().replace(said)
     except SpecError as error:
         lines = [f"{_flag(field)} {text}" for field, text in error.problems.items()]
         raise click.UsageError("\n".join(lines)) from None
+
+
+SETTINGS: Mapping[str, tuple[str, type]] = {
+    **{flag.removeprefix("--").replace("-", "_"): (field, kind)
+       for flag, field, kind, *_ in _SETTINGS},
+    "optimizer": ("optimizer.name", str),
+    "schedule": ("schedule", str),
+    "tokenizer": ("tokenizer", str),
+}  # fmt: skip
+"""The settings of a run by the names of their options: (dotted field, type)."""
 
 
 def texts_of(said: Mapping[str, Any]) -> dict[str, str]:
@@ -330,7 +347,7 @@ def texts_of(said: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def _chosen(registry: Registry, field: str, text: str) -> Any:
+def chosen_in(registry: Registry, field: str, text: str) -> Any:
     """The value in a RunSpec of "char" or "word:lower=true". Raises click.BadParameter."""
     from playground.lab.run.choices import choice
 

@@ -135,7 +135,7 @@ def _run(
     """
     code, lost = 0, None
     save = options.save
-    with _interrupts() as interrupted, _window_restored(report.window):
+    with interrupts() as interrupted, _window_restored(report.window):
         try:
             _train(session, report, options.as_json, interrupted)
             report.end()
@@ -337,7 +337,7 @@ def _tell_of_metrics(session: Session, told: set[str], report: Report) -> None:
 
 
 @contextmanager
-def _interrupts() -> Iterator[Event]:
+def interrupts() -> Iterator[Event]:
     """Let ctrl+c set the event, so that no step is cut in two; a second ctrl+c ends at once."""
     interrupted = Event()
 

@@ -4,7 +4,8 @@ Read in this order: spec.py (what determines a run), session.py (one run, traine
 in memory), run/ (its parts), worker/ (the loop around a session, in the TRAINING process),
 protocol/ (what the two processes say to each other), client/ (what the SCREEN's process holds:
 workers, requests, recovery), store/ (SQLite) and record/ (a run on its way into the store and
-back), race/ (two clients side by side). Both processes share the files at the root.
+back), race/ (two clients side by side), sweep/ (many runs in processes of their own). Both
+processes share the files at the root.
 
 Nothing here knows the screen or the command line. client and race import neither run nor session:
 a contract in pyproject.toml keeps plugin code out of the screen's process.

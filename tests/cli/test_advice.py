@@ -45,7 +45,7 @@ def interrupted() -> Iterator[pytest.MonkeyPatch]:
         yield Soon()
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("playground.cli.train._interrupts", at_once)
+        patch.setattr("playground.cli.train.interrupts", at_once)
         yield patch
 
 

@@ -1,0 +1,79 @@
+"""Worker processes on this machine, which end with the process that started them."""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import shutil
+import signal
+import tempfile
+import threading
+from collections.abc import Iterator
+from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from multiprocessing.connection import Connection
+
+from playground.lab.sweep import unit as work
+from playground.lab.sweep.plan import Unit
+from playground.lab.sweep.unit import Outcome
+
+
+class LocalPool:
+    """Executors of so many worker processes; `executor` makes one more after a worker is lost.
+
+    Each worker holds one end of a pipe, its lifeline, whose other end this process alone holds. A
+    worker whose lifeline ends leaves at once, and removes the temporary files: so no worker
+    outlives a coordinator, however that ends.
+    """
+
+    def __init__(self, jobs: int) -> None:
+        self.jobs = jobs
+
+    @contextlib.contextmanager
+    def executor(self) -> Iterator[Executor]:
+        """An Executor, whose workers end, at work or not, when the context does."""
+        context = multiprocessing.get_context("spawn")
+        theirs, ours = context.Pipe(duplex=False)
+        folder = tempfile.mkdtemp(prefix="microgpt-sweep-")
+        pool = _Quiet(self.jobs, context, initializer=_begin, initargs=(theirs, folder))
+        try:
+            yield pool
+        finally:
+            ours.close()
+            pool.shutdown(wait=True, cancel_futures=True)
+            theirs.close()
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+class _Quiet(ProcessPoolExecutor):
+    """A pool whose workers never hear the terminal's Ctrl+C, which is for the coordinator."""
+
+    def submit(self, *args, **kwargs):  # type: ignore[no-untyped-def]
+        """As ProcessPoolExecutor has it; a worker that it starts inherits the blocked signal."""
+        if not hasattr(signal, "pthread_sigmask"):
+            return super().submit(*args, **kwargs)
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            return super().submit(*args, **kwargs)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def submit(executor: Executor, unit: Unit) -> Future[Outcome]:
+    """Hand a unit to any Executor."""
+    return executor.submit(work.train_unit, unit)
+
+
+def _begin(lifeline: Connection, folder: str) -> None:
+    """Prepare a worker."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    work.home = folder
+    threading.Thread(target=_watch, args=(lifeline, folder), name="lifeline", daemon=True).start()
+
+
+def _watch(lifeline: Connection, folder: str) -> None:
+    """Leave when the other end of the lifeline is closed."""
+    with contextlib.suppress(EOFError, OSError):
+        lifeline.recv_bytes()
+    shutil.rmtree(folder, ignore_errors=True)
+    os._exit(1)
