@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import json
 import math
 import random
@@ -169,6 +170,14 @@ CATALOG = Catalog(
         Entry("exporter", "json-lines", "builtin", "built in", "one JSON object a line"),
     )
 )
+
+
+@functools.cache
+def drawn(seed: str, count: int) -> tuple[float, ...]:
+    """So many numbers around 0, the same for the same seed. Every frame shows them anew, and there
+    are many frames: drawing them each time would be a twentieth of what these tests take."""
+    rng = random.Random(seed)
+    return tuple(rng.gauss(0, 0.1) for _ in range(count))
 
 
 def loss_at(step: int) -> float:
@@ -376,8 +385,7 @@ class ScriptedLab:
         matrices = []
         for view in request.matrices:
             shape = next(m for m in self.info.matrices if m.name == view.name)
-            wobble = random.Random(view.name + view.kind)
-            values = array("d", [wobble.gauss(0, 0.1) for _ in range(shape.rows * shape.columns)])
+            values = array("d", drawn(view.name + view.kind, shape.rows * shape.columns))
             largest = max(max(values), -min(values))
             matrices.append(
                 MatrixFrame(
