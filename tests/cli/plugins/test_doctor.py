@@ -42,7 +42,9 @@ HOSTILE: dict[str, tuple[str, str]] = {
     "exits": ("raise SystemExit(3)", "it tried to end the program"),
     "hangs": ("while True: pass",
               "it took more than SECONDS s while it was being loaded, and was ended"),
-    "hangs-in-hook": (good("h").replace("    yield", "    while True: pass\n    yield"),
+    # One hang works and one only waits, which costs nothing while the doctor waits for it.
+    "hangs-in-hook": (good("h").replace("    yield", "    import threading\n"
+                                        "    threading.Event().wait()\n    yield"),
                       "it took more than SECONDS s while it was being loaded"),
     "os-exits": ("import os; os._exit(3)",
                  "it ended the process while it was being loaded: exit code 3"),
