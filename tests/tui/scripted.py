@@ -174,8 +174,8 @@ CATALOG = Catalog(
 
 @functools.cache
 def drawn(seed: str, count: int) -> tuple[float, ...]:
-    """So many numbers around 0, the same for the same seed. Every frame shows them anew, and there
-    are many frames: drawing them each time would be a twentieth of what these tests take."""
+    """Numbers around 0, `count` of them, the same for the same seed. They are kept because every
+    frame of a matrix shows the same ones, and a frame has thousands of them."""
     rng = random.Random(seed)
     return tuple(rng.gauss(0, 0.1) for _ in range(count))
 
