@@ -8,6 +8,7 @@ import pytest
 from textual.pilot import Pilot
 from textual.strip import Strip
 
+from tests.tui.test_typed_ahead import until
 from tests.tui.watched import WatchedApp, playing
 
 HEIGHT = 40
@@ -22,10 +23,10 @@ def drawn_lines() -> int:
 async def opened_and_closed(app: WatchedApp, pilot: Pilot[int], key: str) -> None:
     await pilot.press(key)
     await pilot.pause()
-    assert app.screen is not app.main
+    opened = app.screen
+    assert opened is not app.main
     await pilot.press("escape")
-    await pilot.pause()
-    assert app.screen is app.main
+    await until(app, lambda: app.screen is app.main and not opened.is_running)
 
 
 @pytest.mark.parametrize("key", ["question_mark", "d"])
@@ -36,4 +37,4 @@ async def test_what_a_closed_screen_drew_is_not_kept(key: str) -> None:
         for _ in range(3):
             await opened_and_closed(app, pilot, key)
         # Not even the lines of one opening are kept; each of the help draws 650.
-        assert drawn_lines() - before < HEIGHT
+        assert await until(app, lambda: drawn_lines() - before < HEIGHT, seconds=5)

@@ -8,6 +8,7 @@ from weakref import WeakSet
 
 from textual.await_complete import AwaitComplete
 from textual.timer import Timer
+from textual.widget import Widget
 
 Result = TypeVar("Result")
 
@@ -34,16 +35,19 @@ class AnswersOnce(_Base[Result]):
             return AwaitComplete()
         self.answered = True
         self.rest()
-        left = super().dismiss(result)
-        self._drop_drawings()
-        return left
+        self._widgets_drawn = tuple(self.walk_children(Widget))
+        return super().dismiss(result)
 
-    def _drop_drawings(self) -> None:
-        """Have each widget drop the lines that it drew. A cache of Textual's, over all widgets,
-        keeps what draws them long after the screen has gone: a megabyte for each opening of the
-        help, for a hundred openings or more."""
-        for widget in self.walk_children():
+    _widgets_drawn: Collection[Widget] = ()
+    """The widgets at the time of the answer."""
+
+    def on_unmount(self) -> Any:
+        """Have each widget drop the lines that it drew; Textual calls this beside `on_unmount` of
+        other classes. A cache of Textual's, over all widgets, keeps what draws them long after the
+        screen has gone: a megabyte for each opening of the help, for a hundred openings or more."""
+        for widget in self._widgets_drawn:
             widget.refresh()
+        self._widgets_drawn = ()
 
     def rest(self) -> None:
         """End what the screen does in the background, workers and timers. Textual would end them
