@@ -19,6 +19,7 @@ from microgpt.surgery import Operation, operate, operation_of
 from microgpt.trainer import Trainer, shuffle_and_init
 from microgpt.vector_engine import VectorEngine
 from playground.hooks.registry import Registry
+from playground.lab.inside.replay import Replays
 from playground.lab.inside.surgery import Work, difference, finished
 from playground.lab.protocol.commands import Influence
 from playground.lab.protocol.failures import LabError
@@ -401,11 +402,17 @@ def test_a_prediction_that_is_not_there_is_said(
         finished(at(registry, 0).influence.tracing(Influence("anna")))
 
 
-def test_what_it_costs_is_told_from_the_measured_pace(registry: Registry) -> None:
+def test_what_it_costs_is_told_from_the_measured_pace(
+    registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
     session = at(registry, 30)
+    assert 0 < session.influence.cost(3).seconds < 60
+    monkeypatch.setattr(Replays, "pace", lambda _: 0.25)
     one, all_of_it = session.influence.cost(3), session.influence.cost(None)
-    assert 28 <= one.steps <= 30 and 0 < one.seconds < 60
-    assert all_of_it.steps == 30 + 10 * 31 // 2 and all_of_it.seconds > one.seconds
+    assert 28 <= one.steps <= 30 and one.seconds == one.steps * 0.25
+    assert all_of_it.steps == 30 + 10 * 31 // 2
+    # And what the formula takes for each of the 30 steps.
+    assert all_of_it.steps * 0.25 < all_of_it.seconds < all_of_it.steps * 0.25 + 60
 
 
 # ---------------------------------------------------------------- Spearman
