@@ -24,6 +24,7 @@ import time
 from array import array
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from itertools import product
 from pathlib import Path
 
 from microgpt.collector import collector_paused
@@ -217,24 +218,25 @@ def solve(rows: Sequence[Terms], times: Sequence[float]) -> Terms:
 def fit(files: Sequence[Path]) -> None:
     """Print the weights, and how near they come to the steps that they were fitted to."""
     runs = [json.loads(file.read_text()) for file in files]
-    for engine, sumprod in (("vector", False), ("vector", True), ("scalar", None)):
-        growth = estimate.SCALAR_GROWTH if engine == "scalar" else 1.0
-        some = [run for run in runs if sumprod in (None, run["sumprod"])]
+    for engine, sumprod in product(estimate.BUILTIN_ENGINES, (False, True)):
+        scalar = engine == "scalar"
+        some = [run for run in runs if run["sumprod"] == sumprod]
         pairs = [(Shape(**shape), took) for run in some for shape, took in run["steps"][engine]]
         if not pairs:
             continue
-        longest = estimate.written_out(bool(sumprod))
+        longest = estimate.written_out(sumprod)
         rows = [
             estimate.scalar_terms(shape.estimated)
-            if engine == "scalar"
+            if scalar
             else estimate.vector_terms(shape.estimated, longest)
             for shape, _ in pairs
         ]
-        weights = solve(rows, [took ** (1 / growth) for _, took in pairs])
-        off = [
-            sum(weights[name] * count for name, count in row.items()) ** growth / took
-            for row, (_, took) in zip(rows, pairs, strict=True)
-        ]
+        weights = solve(
+            rows, [estimate.scalar_total(took) if scalar else took for _, took in pairs]
+        )
+        sums = [sum(weights[name] * count for name, count in row.items()) for row in rows]
+        guesses = map(estimate.scalar_growth, sums) if scalar else sums
+        off = [guess / took for guess, (_, took) in zip(guesses, pairs, strict=True)]
         print(f"# {engine}, sumprod {sumprod}: {len(off)} steps, {min(off):.2f} to {max(off):.2f}")
         print(
             json.dumps({name: float(f"{value:.3g}") for name, value in weights.items()}, indent=4)
