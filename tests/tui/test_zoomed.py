@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import pytest
+
 from playground.lab.timeline import Clock
 from playground.tui.panels.keybar import KeyBar
 from playground.tui.panels.loss import LossPanel
 from playground.tui.panels.zoomed.dataset import SeenDocuments
 from playground.tui.panels.zoomed.matrices import Small
 from playground.tui.panels.zoomed.sampling import UNKNOWN, Confidence
+from playground.tui.screens.main import MainScreen
 from playground.tui.widgets.bars import Bars
 from playground.tui.widgets.chart import Chart
 from playground.tui.widgets.heatmap import HeatMap
@@ -102,6 +105,24 @@ async def test_the_zoomed_parameters_show_all_matrices_each_with_its_scale_and_c
         await seen(pilot, lambda: app.main.query_one("#parameters-map").is_on_screen)
         assert isinstance(app.focused, HeatMap)
         assert "lm_head" in app.text("#parameters-line")
+
+
+async def test_the_matrices_are_asked_for_by_the_drawing_that_makes_room_for_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[bool] = []
+    draw = MainScreen.draw
+
+    def drawing(main: MainScreen) -> None:
+        draw(main)
+        if main.query(Small):
+            asked.append(main.model.request().small is not None)
+
+    monkeypatch.setattr(MainScreen, "draw", drawing)
+    async with playing() as (_, pilot):
+        await pilot.press("3", "z", "j")
+        await seen(pilot, lambda: asked)
+        assert asked[0], "a run that stands is not drawn again only to ask for more"
 
 
 async def test_a_wide_screen_has_two_of_the_last_documents_in_a_row() -> None:

@@ -8,10 +8,11 @@ beneath change.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TypedDict, Unpack
+from typing import Any, TypedDict, Unpack
 
 from rich.segment import Segment
 from rich.style import Style
+from textual.app import App
 from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
@@ -36,6 +37,12 @@ def strip_of(runs: Iterable[Run], width: int, fill: Style, known: int | None = N
     """
     strip = Strip([Segment(text, style) for text, style in runs if text], known)
     return strip.adjust_cell_length(width, fill)
+
+
+def monochrome(app: App[Any]) -> bool:
+    """True if colour is absent or unreliable: `NO_COLOR`, an ansi theme, 16 colours."""
+    system = app.console.color_system
+    return app.no_color or app.native_ansi_color or system not in ("256", "truecolor")
 
 
 class LineWidget(Widget):
@@ -72,10 +79,8 @@ class LineWidget(Widget):
 
     @property
     def monochrome(self) -> bool:
-        """True if colour is absent or unreliable: `NO_COLOR`, an ansi theme, 16 colours."""
-        app = self.app
-        system = app.console.color_system
-        return app.no_color or app.native_ansi_color or system not in ("256", "truecolor")
+        """True if colour is absent or unreliable."""
+        return monochrome(self.app)
 
     def notify_style_update(self) -> None:
         super().notify_style_update()

@@ -16,6 +16,7 @@ from playground.lab.protocol.run import Matrix
 from playground.tui.model import PlaygroundModel
 from playground.tui.styles import MUTED, POINTED, STRONG
 from playground.tui.widgets.heatmap import HeatMap
+from playground.tui.widgets.line_widget import monochrome
 from playground.tui.widgets.static_text import Words
 
 NARROWEST = 37
@@ -36,6 +37,7 @@ class Small(Vertical):
     def __init__(self, place: int, matrix: Matrix) -> None:
         super().__init__()
         self.place, self.matrix = place, matrix
+        self._shown: tuple[SmallMatrix | None, bool] = (None, False)
 
     def compose(self) -> ComposeResult:
         yield Words()
@@ -43,8 +45,17 @@ class Small(Vertical):
         picture.can_focus = False
         yield picture
 
+    def on_mount(self) -> None:
+        self._draw()
+
     def show(self, small: SmallMatrix | None, chosen: bool) -> None:
         """Draw the matrix; its name alone before the first frame has brought it."""
+        self._shown = (small, chosen)
+        if self.is_mounted:
+            self._draw()
+
+    def _draw(self) -> None:
+        small, chosen = self._shown
         one, pooled = self.matrix, ""
         if small is not None and (small.rows, small.columns) != (one.rows, one.columns):
             down, across = -(-one.rows // small.rows), -(-one.columns // small.columns)
@@ -103,23 +114,23 @@ class AllMatrices(VerticalScroll, can_focus=True):
             self.remove_children()
             self._small = [Small(place, one) for place, one in enumerate(self._matrices)]
             self.mount_all(self._small)
-            self.call_after_refresh(self.show, model)
-            return
         count, (width, height) = len(self._matrices), self.size
         self._across = max(1, min(count, width // NARROWEST))
         lines = max(LOWEST, height // -(-count // self._across))
         self.styles.grid_size_columns = self._across
         self.styles.grid_rows = str(lines)
-        pictures = [one.query_one(HeatMap) for one in self._small if one.is_mounted]
-        in_a_line = 1 if any(one.monochrome for one in pictures) else 2
+        in_a_line = 1 if monochrome(self.app) else 2
         model.small_room = (in_a_line * (lines - 3), max(1, width // self._across - 3))
         frames = model.frame.small if model.frame is not None else ()
         known = {one.name: one for one in frames if one.kind == model.kind}
         for small in self._small:
-            if small.is_mounted:
-                small.show(known.get(small.matrix.name), small.place == model.matrix)
+            small.show(known.get(small.matrix.name), small.place == model.matrix)
         if self._chosen != model.matrix:
             self._chosen = model.matrix
+            self.call_after_refresh(self._reveal)
+
+    def _reveal(self) -> None:
+        if 0 <= self._chosen < len(self._small):
             self.scroll_to_widget(self._small[self._chosen], animate=False)
 
     def action_choose(self, right: int, down: int) -> None:
