@@ -119,8 +119,9 @@ def test_a_trained_model_is_looked_into_at_any_step(launch: Launch) -> None:
     terminal.wait_for("Press d to return")
     terminal.press("7")
     terminal.wait_for(lambda screen: "‹7" in screen and " weight " in chosen(screen))
-    terminal.press("u")
-    terminal.wait_for(lambda screen: "‹7" in screen and " weight " not in chosen(screen))
+    terminal.press("u")  # the weight, below the products that it is a factor of
+    terminal.wait_for(lambda screen: "‹7" in screen and "↖ ×" in screen
+                      and " weight " in chosen(screen))  # fmt: skip
     terminal.press("8")
     terminal.wait_for("Press d to return")
     terminal.press("d")
