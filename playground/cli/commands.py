@@ -511,6 +511,9 @@ def bench(
         help="Only N of the combinations, drawn with --seed.")  # fmt: skip
 @option("--jobs", section="Sweep", type=click.IntRange(1, 256), metavar="N",
         help="Worker processes (one a processor); no number depends on it.")  # fmt: skip
+@option("--dask", section="Sweep", metavar="ADDRESS",
+        help="Train on the workers of the Dask scheduler at tcp://HOST:PORT, --jobs of them at "
+             "most; or local: a cluster for trying.")  # fmt: skip
 @option("--max-minutes", section="Sweep", type=click.FloatRange(0, min_open=True), metavar="X",
         help="Stop after so long, and say how to resume.")  # fmt: skip
 @option("--resume", section="Sweep", type=click.IntRange(1), metavar="SWEEP",
@@ -526,6 +529,7 @@ def sweep(
     seeds: int | None,
     draws: int | None,
     jobs: int | None,
+    dask: str | None,
     max_minutes: float | None,
     resume: int | None,
     as_json: bool,
@@ -538,7 +542,7 @@ def sweep(
     """
     from playground.cli import sweep as sweeping
 
-    how = sweeping.How(jobs, max_minutes, as_json)
+    how = sweeping.How(jobs, max_minutes, as_json, dask)
     if resume is not None:
         given = [vary, seeds, draws, file, *values.values()]
         if any(one not in (None, ()) for one in given):

@@ -11,13 +11,15 @@ from typing import Any
 
 import click
 
-from microgpt.shell import program
+from microgpt.shell import program, shell_word
 from microgpt.terminal import json_text
-from playground.cli.failures import fail, printable, say, warn
+from playground.cli.dask import cluster_of
+from playground.cli.failures import fail, fail_with, printable, say, warn
 from playground.cli.loading import load
 from playground.cli.one_line import OneLine
 from playground.cli.options import CHOICES, SETTINGS, chosen_in, spec_of, texts_of
 from playground.cli.runs.list import opened
+from playground.cli.termination import TERMINATED, termination
 from playground.cli.train import interrupts
 from playground.hooks.registry import Registry
 from playground.hooks.sources import PluginSources
@@ -27,9 +29,10 @@ from playground.lab.store.database import understood
 from playground.lab.store.locks import RunLock
 from playground.lab.store.store import Store
 from playground.lab.store.sweeps import SweptRun, begin_sweep, plan_of, runs_of
-from playground.lab.sweep.coordinator import Coordinator, Progress
+from playground.lab.sweep.cluster import Cluster
+from playground.lab.sweep.coordinator import END, Coordinator, Progress
 from playground.lab.sweep.plan import MOST_RUNS, Plan, Setting, combinations
-from playground.lab.sweep.pool import LocalPool
+from playground.lab.sweep.pool import LocalPool, processors
 from playground.lab.sweep.table import Line, difference, held_out, lines_of
 from playground.lab.sweep.unit import check_text, text_sha256
 from playground.words import about_seconds, many, read_number
@@ -58,19 +61,22 @@ class How:
     jobs: int | None
     max_minutes: float | None
     as_json: bool
+    dask: str | None = None
+    """The address of a Dask scheduler, or "local"; None for workers without Dask."""
 
     def command(self, sweep: int) -> str:
         """The command that goes on with the sweep in the same way."""
         jobs = f" --jobs {self.jobs}" if self.jobs is not None else ""
-        return f"{program()} sweep --resume {sweep}{jobs}{' --json' * self.as_json}"
+        dask = f" --dask {shell_word(self.dask)}" if self.dask is not None else ""
+        return f"{program()} sweep --resume {sweep}{jobs}{dask}{' --json' * self.as_json}"
 
 
 def begin(wanted: Wanted, sources: PluginSources, how: How) -> int:
     """Plan a sweep, record that it begins, and train; returns the exit code. Raises LabError, and
     click.UsageError for settings that cannot be, before anything starts."""
     plan = _plan(wanted, sources)
-    with opened(create=True) as store:
-        return _work(store, begin_sweep(store, plan.to_json()), plan, how)
+    with cluster_of(how.dask, how.jobs) as cluster, opened(create=True) as store:
+        return _work(store, begin_sweep(store, plan.to_json()), plan, how, cluster)
 
 
 def resume(sweep: int, how: How) -> int:
@@ -79,7 +85,8 @@ def resume(sweep: int, how: How) -> int:
         text = plan_of(store, sweep)
         with understood(store.path):
             plan = Plan.parse(text)
-        return _work(store, sweep, plan, how)
+        with cluster_of(how.dask, how.jobs) as cluster:
+            return _work(store, sweep, plan, how, cluster)
 
 
 def _plan(wanted: Wanted, sources: PluginSources) -> Plan:
@@ -195,23 +202,34 @@ class _LookUp:
 # ---------------------------------------------------------------- training
 
 
-def _work(store: Store, sweep: int, plan: Plan, how: How) -> int:
+def _work(store: Store, sweep: int, plan: Plan, how: How, cluster: Cluster | None) -> int:
     with _alone(store, sweep):
         check_text(RunSpec.parse(plan.settings[0].spec), plan.sha256)
         line = _Line(sweep, quiet=how.as_json)
         coordinator = Coordinator(store, sweep, plan, line.tell, line.show)
         total = coordinator.progress.total
         jobs = min(how.jobs or processors(), total)
+        workers = many(jobs, "worker")
+        pool, at_once = LocalPool(jobs).executor, lambda: jobs
+        if cluster is not None:
+            cluster.tell = line.tell
+            pool, at_once = cluster.executor, cluster.at_once
+            workers = f"{many(len(cluster.workers), 'worker')} of Dask at {cluster.address}"
         if not how.as_json:
             line.tell(
                 f"Sweep {sweep}: {many(len(plan.settings), 'setting')} x "
                 f"{many(len(plan.seeds), 'seed')}, {many(total)}, "
                 f"{coordinator.progress.recorded:,} of them done; "
-                f"{many(jobs, 'worker')}."
+                f"{workers}."
             )
         seconds = None if how.max_minutes is None else 60 * how.max_minutes
-        with interrupts() as interrupted:
-            end = coordinator.run(LocalPool(jobs).executor, jobs, interrupted.is_set, seconds)
+        lost: LabError | None = None
+        end: END = "failed"
+        with interrupts() as interrupted, termination(interrupted) as terminated:
+            try:
+                end = coordinator.run(pool, at_once, interrupted.is_set, seconds)
+            except LabError as error:
+                lost = error
         line.clear()
         done = runs_of(store, sweep)
         if how.as_json:
@@ -226,12 +244,16 @@ def _work(store: Store, sweep: int, plan: Plan, how: How) -> int:
         "failed": "Not every run could be made.",
     }[end]
     message = f"{why} {len(done):,} of {many(total)} are recorded."
-    if end == "failed":
+    if lost is not None:
+        fail_with(lost.failure)
+        say(message)
+    elif end == "failed":
         fail(message)
     else:
         say(message)
     say(f"Go on from there: {how.command(sweep)}")
-    return {"stopped": 130, "time": 0, "failed": 1}[end]
+    stopped = TERMINATED if terminated.is_set() else 130
+    return {"stopped": stopped, "time": 0, "failed": 1}[end]
 
 
 @contextmanager
@@ -249,13 +271,6 @@ def _alone(store: Store, sweep: int) -> Iterator[None]:
         yield
     finally:
         lock.release()
-
-
-def processors() -> int:
-    """The processors that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 class _Line:

@@ -87,6 +87,7 @@ GALLERY = (
     ),
 )  # fmt: skip
 
+_SELF = "microgpt-play"
 _PLUGINS = Path(__file__).parents[2] / "plugins"
 """The gallery's folder beside the packages; an installed copy of the playground has none."""
 
@@ -137,6 +138,14 @@ def lacking(requires: Sequence[str]) -> str:
         except (ImportError, ValueError, AttributeError) as error:
             return f"needs {module}, which cannot be looked for ({describe(error)})"
     return ""
+
+
+def lacking_extra(extra: str, module: str) -> str:
+    """Why an extra of the playground cannot be used, in words that follow "it"; "" if it can.
+    module: the module of the extra, which is looked for and not imported."""
+    if importlib.util.find_spec(module) is not None:
+        return ""
+    return f"needs {module}, which is not installed; to add it: {install(f'{_SELF}[{extra}]')}"
 
 
 def install(what: str, *, editable: bool = False) -> str:

@@ -76,15 +76,16 @@ class Coordinator:
     def run(
         self,
         pool: Callable[[], AbstractContextManager[Executor]],
-        at_once: int,
+        at_once: Callable[[], int],
         stop: Callable[[], bool],
         seconds: float | None = None,
     ) -> END:
         """Train what is missing.
 
-        pool: makes an Executor, another one after a worker was lost. at_once: runs that are handed
-        out together. stop: asked now and then. seconds: how long no later than which runs at work
-        are given up. Returns how it ended: "failed" if a run could not be made. Raises StoreError.
+        pool: makes an Executor, another one after a worker was lost. at_once: how many runs
+        are handed out together, which may change. stop: asked now and then. seconds: how long no
+        later than which runs at work are given up. Returns how it ended: "failed" if a run could
+        not be made. Raises StoreError, and the LabError of a pool that cannot go on.
         """
         until = None if seconds is None else time.monotonic() + seconds
         while self._waiting:
@@ -95,7 +96,11 @@ class Coordinator:
         return "failed" if self._failed else "done"
 
     def _with(
-        self, executor: Executor, at_once: int, stop: Callable[[], bool], until: float | None
+        self,
+        executor: Executor,
+        at_once: Callable[[], int],
+        stop: Callable[[], bool],
+        until: float | None,
     ) -> END | None:
         """Train with this Executor; None if all is done or the Executor is broken."""
         going: dict[Future[Outcome], Unit] = {}
@@ -105,7 +110,7 @@ class Coordinator:
             if until is not None and time.monotonic() >= until:
                 return "time"
             try:
-                while self._waiting and len(going) < at_once and not self._alone(going):
+                while self._waiting and len(going) < at_once() and not self._alone(going):
                     going[submit(executor, self._waiting[0])] = self._waiting[0]
                     self._waiting.popleft()
             except BrokenExecutor:

@@ -50,13 +50,26 @@ class _Quiet(ProcessPoolExecutor):
 
     def submit(self, *args, **kwargs):  # type: ignore[no-untyped-def]
         """As ProcessPoolExecutor has it; a worker that it starts inherits the blocked signal."""
-        if not hasattr(signal, "pthread_sigmask"):
+        with keyboard_blocked():
             return super().submit(*args, **kwargs)
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-        try:
-            return super().submit(*args, **kwargs)
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextlib.contextmanager
+def keyboard_blocked() -> Iterator[contextlib.ExitStack]:
+    """Block Ctrl+C for this thread, and so for what it starts; until the end, or until the stack is
+    closed."""
+    with contextlib.ExitStack() as stack:
+        if hasattr(signal, "pthread_sigmask"):
+            before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+            stack.callback(signal.pthread_sigmask, signal.SIG_SETMASK, before)
+        yield stack
+
+
+def processors() -> int:
+    """The processors that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def submit(executor: Executor, unit: Unit) -> Future[Outcome]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,6 +29,15 @@ AT_ONCE = 50
 
 home: str | None = None
 """The folder in which this process makes its temporary ones; None for that of the system."""
+
+
+def always() -> bool:
+    """The run is waited for to its end."""
+    return True
+
+
+wanted: Callable[[], bool] = always
+"""Asked now and then whether somebody still waits for the run; if nobody does, it is given up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +78,8 @@ def _trained(unit: Unit, folder: Path) -> Outcome:
     )
     try:
         while session.advance(AT_ONCE):
-            pass
+            if not wanted():
+                raise LabError(Failure("The run was given up", "Nobody waits for it any more."))
         trouble = session.trouble
     finally:
         session.close()
