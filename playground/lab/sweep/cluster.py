@@ -17,11 +17,14 @@ import hashlib
 import importlib
 import logging
 import math
+import pickle
 import shutil
 import sys
 import tempfile
 import threading
 import time
+import traceback
+import uuid
 import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future
@@ -58,6 +61,8 @@ class Cluster:
     def __init__(self, client: Any, address: str, most: int | None) -> None:
         """client: a distributed.Client. most: the most runs at once; None for one a worker."""
         self._client, self.address, self._most = client, address, most
+        self.name = str(client.id)
+        """Tells this session from others that use the same workers."""
         self.tell: Callable[[str], None] = lambda _: None
         """Called with a sentence for a person when workers come and go."""
         self.workers: frozenset[str] = frozenset(client.nthreads())
@@ -109,7 +114,7 @@ class Cluster:
                 inner.shutdown(wait=False)
             self._closing = False
 
-    def settle(self, unit: Unit, inner: Future[Outcome | Failure], outer: Future[Outcome]) -> None:
+    def settle(self, unit: Unit, inner: Future[Any], outer: Future[Outcome]) -> None:
         """Turn what Dask says about a run into an outcome, or into an error for a person."""
         if inner.cancelled():
             outer.cancel() if self._closing else outer.set_exception(self._lost())
@@ -119,16 +124,14 @@ class Cluster:
             found = inner.result()
             if isinstance(found, Outcome):
                 outer.set_result(found)
+            elif isinstance(found, _Raised):
+                outer.set_exception(found.error)
             else:
                 outer.set_exception(LabError(found))
         elif type(error).__name__ == "KilledWorker":
             outer.set_result(Outcome(unit.setting, unit.seed, trouble=_killed(error)))
-        elif isinstance(error, ImportError | AttributeError | TypeError) and not isinstance(
-            error, LabError
-        ):
-            outer.set_exception(LabError(_unreadable(error)))
         else:
-            outer.set_exception(error)
+            outer.set_exception(LabError(_unreadable(error)))
 
     def _lost(self) -> LabError:
         return LabError(
@@ -143,7 +146,7 @@ class Cluster:
 class _Executor(Executor):
     """Dask's Executor, with the errors of a Cluster."""
 
-    def __init__(self, cluster: Cluster, inner: Executor) -> None:
+    def __init__(self, cluster: Cluster, inner: Any) -> None:
         self._cluster, self._inner = cluster, inner
         self._machine = this_machine()
 
@@ -152,9 +155,25 @@ class _Executor(Executor):
     ) -> Future[Outcome]:
         """Hand a unit to the cluster; `train` is a function of a module."""
         outer: Future[Outcome] = Future()
-        inner = self._inner.submit(_here, train, unit, self._machine)
+        call = pickle.dumps(_Call(train, unit, self._machine, self._cluster.name))
+        inner = self._inner.submit(pickle.loads, call, key=f"microgpt_run-{uuid.uuid4().hex}")
         inner.add_done_callback(lambda done: self._cluster.settle(unit, done, outer))
         return outer
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """What a worker has to do, which `pickle.loads` does there. So Dask itself, on scheduler and
+    workers, handles bytes and a function of the standard library: a worker that cannot import the
+    playground says so, where it would else end."""
+
+    train: Callable[[Unit], Outcome]
+    unit: Unit
+    machine: Machine
+    session: str
+
+    def __reduce__(self) -> tuple[Callable[..., object], tuple[object, ...]]:
+        return _here, (self.train, self.unit, self.machine, self.session)
 
 
 def _killed(error: BaseException) -> Failure:
@@ -309,22 +328,25 @@ def difference(theirs: Machine, ours: Machine, address: str) -> Failure | None:
 
 
 _one_at_a_time = threading.Lock()
+_last_session = ""
 
 
-def _here(train: Callable[[Unit], Outcome], unit: Unit, coordinator: Machine) -> Outcome | Failure:
+@dataclass(frozen=True, slots=True)
+class _Raised:
+    """An exception of the training, which is told from those of Dask."""
+
+    error: Exception
+
+
+def _here(
+    train: Callable[[Unit], Outcome], unit: Unit, coordinator: Machine, session: str
+) -> Outcome | Failure | _Raised:
     """Train a unit in this Dask worker; a Failure says why no run of the sweep can be trained
-    here."""
+    here. session: the plugins are loaded anew for each, because a person edits them meanwhile."""
+    global _last_session
     worker = importlib.import_module(MODULE).get_worker()
     key, tasks = worker.get_current_task(), worker.state.tasks
-    failure = difference(this_machine(), coordinator, worker.address)
-    spec = RunSpec.parse(unit.spec)
-    if failure is None and unit.sha256 and text_sha256(spec) != unit.sha256:
-        return Failure(
-            "A worker lacks the text",
-            f"{spec.dataset.options.get('path')} is not there on the machine of the worker at "
-            f"{worker.address}, or is not the text that the sweep began with. Put that text there, "
-            "under the same path, on every machine.",
-        )
+    failure = difference(this_machine(), coordinator, worker.address) or _text(unit, worker.address)
     if failure is not None:
         return failure
 
@@ -333,8 +355,27 @@ def _here(train: Callable[[Unit], Outcome], unit: Unit, coordinator: Machine) ->
         return task is not None and task.state != "cancelled"
 
     with _one_at_a_time:
+        if session != _last_session:
+            work.registry_of.cache_clear()
+            _last_session = session
         work.home, work.wanted = worker.local_directory, wanted
         try:
             return train(unit)
+        except Exception as error:
+            error.add_note(traceback.format_exc())  # what travels has no traceback
+            return _Raised(error)
         finally:
             work.home, work.wanted = None, work.always
+
+
+def _text(unit: Unit, address: str) -> Failure | None:
+    """Why a worker cannot learn from the text; None if it can."""
+    spec = RunSpec.parse(unit.spec)
+    if not unit.sha256 or text_sha256(spec) == unit.sha256:
+        return None
+    return Failure(
+        "A worker lacks the text",
+        f"{spec.dataset.options.get('path')} is not there on the machine of the worker at "
+        f"{address}, or is not the text that the sweep began with. Put that text there, under the "
+        "same path, on every machine.",
+    )

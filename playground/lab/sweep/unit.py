@@ -72,7 +72,7 @@ def _trained(unit: Unit, folder: Path) -> Outcome:
     path = folder / "runs.sqlite"
     session = open_session(
         Open(unit.spec, None, Observation(), Recording(str(path))),
-        _registry(unit.sources),
+        registry_of(unit.sources),
         lambda _: None,
         Activity(),
     )
@@ -112,6 +112,6 @@ def check_text(spec: RunSpec, sha256: str) -> None:
 
 
 @functools.lru_cache(maxsize=1)
-def _registry(sources: PluginSources) -> Registry:
-    """The plugins, loaded once a process."""
+def registry_of(sources: PluginSources) -> Registry:
+    """The plugins, loaded once until `cache_clear`."""
     return load(sources)
