@@ -1,10 +1,10 @@
 #!/bin/sh
-# Installs every distribution of plugins/ into an environment of its own (.venv-gallery), on top
-# of that of the Python given, and tests each. The words after it go to pytest; a lone --install
-# leaves the tests out.
+# Installs every distribution of plugins/ and the playground's own extras into an environment of
+# its own (.venv-gallery), on top of that of the Python given, and tests each. The words after it go
+# to pytest; a lone --install leaves the tests out.
 #
-# The environment sees what the main one has installed and adds only what the plugins need, so
-# that the tests of the playground itself go on running without NumPy and Numba.
+# The environment sees what the main one has installed and adds only what the plugins and the extras
+# need, so that the tests of the playground itself go on running without NumPy, Numba and Dask.
 set -eu
 main=$1
 shift
@@ -17,6 +17,12 @@ export PYTHONDONTWRITEBYTECODE=
 
 folder() { "$1" -c 'import sysconfig; print(sysconfig.get_path("purelib"))'; }
 
+extras() {
+    "$main" -c 'import tomllib
+named = tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]
+print(",".join(name for name in named if name not in ("test", "dev")))'
+}
+
 install() {
     "$main" -m venv "$venv"
     # As a site folder, so that what is installed there for editing is found as well.
@@ -24,6 +30,8 @@ install() {
     for plugin in plugins/*/; do
         set -- "$@" --editable "$plugin"
     done
+    # The playground itself once more, for its command and for the extras that do more than test it.
+    set -- "$@" --editable ".[$(extras)]"
     export PIP_DISABLE_PIP_VERSION_CHECK=1
     # Each plugin is built with this one setuptools, and not with one that is installed for it.
     "$python" -m pip install --quiet 'setuptools>=68'
