@@ -92,6 +92,12 @@ class Plan:
         return cls(settings, seeds, str(found["sha256"]), PluginSources(**lists))
 
 
+def on_log_scale(name: str, low: float, high: float) -> bool:
+    """True if values between these two are taken on a logarithmic scale: learning rates always, any
+    other setting where the end is at least ten times the beginning; both must be above 0."""
+    return low > 0 and (name == "learning_rate" or 10 * low <= high * (1 + 1e-9))
+
+
 def combinations(
     vary: Mapping[str, Sequence[str]], draws: int | None, seed: int
 ) -> list[tuple[tuple[str, str], ...]]:
