@@ -504,11 +504,13 @@ def bench(
 @click.argument("file", required=False, type=PATH)
 @option("--vary", multiple=True, section="Sweep", metavar="NAME=V,V",
         help="Try each of these values of a setting, as in learning_rate=0.003,0.01 "
-             "(repeatable: every combination).")  # fmt: skip
+             "(repeatable: every combination), or 0.003..0.03 to search or draw.")  # fmt: skip
 @option("--seeds", section="Sweep", type=click.IntRange(1, 1000), metavar="N",
         help="Train each combination with N seeds, from --seed on (3).")  # fmt: skip
 @option("--random", "draws", section="Sweep", type=click.IntRange(1), metavar="N",
         help="Only N of the combinations, drawn with --seed.")  # fmt: skip
+@option("--trials", section="Sweep", type=click.IntRange(1), metavar="N",
+        help="Search: only N combinations, as Optuna suggests from the losses.")  # fmt: skip
 @option("--jobs", section="Sweep", type=click.IntRange(1, 256), metavar="N",
         help="Worker processes (one a processor); no number depends on it.")  # fmt: skip
 @option("--dask", section="Sweep", metavar="ADDRESS",
@@ -528,6 +530,7 @@ def sweep(
     vary: tuple[str, ...],
     seeds: int | None,
     draws: int | None,
+    trials: int | None,
     jobs: int | None,
     dask: str | None,
     max_minutes: float | None,
@@ -544,14 +547,14 @@ def sweep(
 
     how = sweeping.How(jobs, max_minutes, as_json, dask)
     if resume is not None:
-        given = [vary, seeds, draws, file, *values.values()]
+        given = [vary, seeds, draws, trials, file, *values.values()]
         if any(one not in (None, ()) for one in given):
             raise click.UsageError(
                 "--resume goes on with the sweep as it began: leave out FILE, --vary, --seeds, "
-                "--random and all settings."
+                "--random, --trials and all settings."
             )
         return sweeping.resume(resume, how)
-    wanted = sweeping.Wanted(changes(file, values), vary, seeds or 3, draws)
+    wanted = sweeping.Wanted(changes(file, values), vary, seeds or 3, draws, trials)
     return sweeping.begin(wanted, sources, how)
 
 

@@ -4,54 +4,34 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
-
-import click
 
 from microgpt.shell import program, shell_word
 from microgpt.terminal import json_text
 from playground.cli.dask import cluster_of
-from playground.cli.failures import fail, fail_with, printable, say, warn
-from playground.cli.loading import load
+from playground.cli.failures import fail, fail_with, printable, say
 from playground.cli.one_line import OneLine
-from playground.cli.options import CHOICES, SETTINGS, chosen_in, spec_of, texts_of
 from playground.cli.runs.list import opened
+from playground.cli.sweep_plan import Wanted as Wanted
+from playground.cli.sweep_plan import made, typed
 from playground.cli.termination import TERMINATED, termination
 from playground.cli.train import interrupts
-from playground.hooks.registry import Registry
 from playground.hooks.sources import PluginSources
 from playground.lab.protocol.failures import Failure, LabError
-from playground.lab.spec import RunSpec
 from playground.lab.store.database import understood
 from playground.lab.store.locks import RunLock
 from playground.lab.store.store import Store
 from playground.lab.store.sweeps import SweptRun, begin_sweep, plan_of, runs_of
 from playground.lab.sweep.cluster import Cluster
 from playground.lab.sweep.coordinator import END, Coordinator, Progress
-from playground.lab.sweep.plan import MOST_RUNS, Plan, Setting, combinations
+from playground.lab.sweep.importance import importances
+from playground.lab.sweep.plan import Plan
 from playground.lab.sweep.pool import LocalPool, processors
 from playground.lab.sweep.table import Line, difference, held_out, lines_of
-from playground.lab.sweep.unit import check_text, text_sha256
-from playground.words import about_seconds, many, read_number
-
-MOST_NAMED = 5
-"""Refused combinations that are named at most."""
-SEED = 42
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """What a new sweep is to train, as the command line says it."""
-
-    said: Mapping[str, Any]
-    """The settings of all runs, by dotted field; choices are still text."""
-    vary: tuple[str, ...]
-    """Each "NAME=V,V"."""
-    seeds: int
-    draws: int | None
+from playground.lab.sweep.unit import check_text
+from playground.words import about_seconds, many
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +54,7 @@ class How:
 def begin(wanted: Wanted, sources: PluginSources, how: How) -> int:
     """Plan a sweep, record that it begins, and train; returns the exit code. Raises LabError, and
     click.UsageError for settings that cannot be, before anything starts."""
-    plan = _plan(wanted, sources)
+    plan = made(wanted, sources)
     with cluster_of(how.dask, how.jobs) as cluster, opened(create=True) as store:
         return _work(store, begin_sweep(store, plan.to_json()), plan, how, cluster)
 
@@ -89,122 +69,12 @@ def resume(sweep: int, how: How) -> int:
             return _work(store, sweep, plan, how, cluster)
 
 
-def _plan(wanted: Wanted, sources: PluginSources) -> Plan:
-    vary = varied(wanted.vary, wanted.said)
-    seed = int(wanted.said.get("seed", SEED))
-    sizes = [len(values) for values in vary.values()]
-    count = min(_product(sizes), wanted.draws or MOST_RUNS * 10) * wanted.seeds
-    if count > MOST_RUNS:
-        raise click.UsageError(
-            f"These are {count:,} runs, and a sweep has at most {MOST_RUNS:,}: give fewer values "
-            "or seeds, or draw some of the combinations with --random N."
-        )
-    look_up = _LookUp(sources)
-    settings, refused = [], []
-    for values in combinations(vary, wanted.draws, seed):
-        said = dict(wanted.said) | {SETTINGS[name][0]: _typed(name, text) for name, text in values}
-        try:
-            spec = spec_of(look_up(said))
-        except click.UsageError as error:
-            words = " ".join(f"{name}={text}" for name, text in values)
-            refused.append(f"{words}: {error.format_message()}")
-        else:
-            settings.append(Setting(values, spec.to_json()))
-    if refused:
-        more = len(refused) - MOST_NAMED
-        lines = refused[:MOST_NAMED] + ([f"and {more:,} more"] if more > 0 else [])
-        raise click.UsageError(
-            f"Nothing was started, because these combinations cannot be: {'; '.join(lines)}. "
-            "Leave out the values that do not go together."
-        )
-    most = RunSpec.model_fields["seed"].metadata[-1].le
-    if seed + wanted.seeds - 1 > most:
-        raise click.UsageError(f"--seed and those after it must be at most {most:,}.")
-    seeds = tuple(range(seed, seed + wanted.seeds))
-    return Plan(tuple(settings), seeds, text_sha256(RunSpec.parse(settings[0].spec)), sources)
-
-
-def _product(sizes: Sequence[int]) -> int:
-    count = 1
-    for size in sizes:
-        count *= size
-    return count
-
-
-def varied(given: Sequence[str], said: Mapping[str, Any]) -> dict[str, list[str]]:
-    """The values by the name of their setting. said: the settings of all runs. Raises
-    click.BadParameter for what is no setting, no value, or given twice."""
-    found: dict[str, list[str]] = {}
-    for text in given:
-        name, equals, listed = text.partition("=")
-        name = name.strip().removeprefix("--").replace("-", "_")
-        if name == "seed":
-            raise _bad("the seed is not varied so: --seeds N trains with N of them")
-        if name not in SETTINGS:
-            known = ", ".join(name for name in SETTINGS if name != "seed")
-            raise _bad(f"there is no setting {name!r} that can be varied. There are: {known}")
-        if not equals or not listed.strip():
-            raise _bad(f"{text!r} gives no values. Write {name}=VALUE,VALUE")
-        if name in found:
-            raise _bad(f"{name} is given twice. Write all of its values into one --vary")
-        if SETTINGS[name][0] in said:
-            raise _bad(f"{name} is also given as an option of its own: leave one of them out")
-        values = [value.strip() for value in listed.split(",")]
-        typed = [_typed(name, value) for value in values]
-        for place, value in enumerate(typed):
-            if value in typed[:place]:
-                raise _bad(f"{name} has the value {values[place]} twice: leave one of them out")
-        found[name] = values
-    return found
-
-
-def _typed(name: str, text: str) -> Any:
-    """The value of a setting. Raises click.BadParameter."""
-    kind = SETTINGS[name][1]
-    if kind is str:
-        if not text:
-            raise _bad(f"{name} has an empty value: write {name}=VALUE,VALUE")
-        return text
-    try:
-        value = read_number(text, whole=kind is int)
-    except ValueError as error:
-        wanted = "whole number" if kind is int else "number"
-        raise _bad(f"{name} must be a {wanted}, not {text!r}{error}") from None
-    return value if kind is int else float(value)
-
-
-def _bad(message: str) -> click.BadParameter:
-    return click.BadParameter(f"{printable(message)}.", param_hint="--vary")
-
-
-class _LookUp:
-    """Looks up the choices among settings; plugins are loaded once, and only if there are any."""
-
-    def __init__(self, sources: PluginSources) -> None:
-        self._sources = sources
-        self._registry: Registry | None = None
-        self._known: dict[tuple[str, str], Any] = {}
-
-    def __call__(self, said: Mapping[str, Any]) -> dict[str, Any]:
-        """The settings with every choice looked up. Raises click.BadParameter."""
-        found = dict(said)
-        for field, text in texts_of(said).items():
-            if (field, text) not in self._known:
-                if self._registry is None:
-                    self._registry = load(self._sources)
-                    warn(self._registry.problems)
-                self._known[field, text] = chosen_in(self._registry, field, text)
-            found[field] = self._known[field, text]
-        assert not any(isinstance(found.get(field), str) for field in CHOICES if field != "engine")
-        return found
-
-
 # ---------------------------------------------------------------- training
 
 
 def _work(store: Store, sweep: int, plan: Plan, how: How, cluster: Cluster | None) -> int:
     with _alone(store, sweep):
-        check_text(RunSpec.parse(plan.settings[0].spec), plan.sha256)
+        check_text(plan.base, plan.sha256)
         line = _Line(sweep, quiet=how.as_json)
         coordinator = Coordinator(store, sweep, plan, line.tell, line.show)
         total = coordinator.progress.total
@@ -217,7 +87,7 @@ def _work(store: Store, sweep: int, plan: Plan, how: How, cluster: Cluster | Non
             workers = f"{many(len(cluster.workers), 'worker')} of Dask at {cluster.address}"
         if not how.as_json:
             line.tell(
-                f"Sweep {sweep}: {many(len(plan.settings), 'setting')} x "
+                f"Sweep {sweep}: {many(plan.count, 'setting')} x "
                 f"{many(len(plan.seeds), 'seed')}, {many(total)}, "
                 f"{coordinator.progress.recorded:,} of them done; "
                 f"{workers}."
@@ -231,6 +101,7 @@ def _work(store: Store, sweep: int, plan: Plan, how: How, cluster: Cluster | Non
             except LabError as error:
                 lost = error
         line.clear()
+        plan, total = coordinator.plan, coordinator.progress.total
         done = runs_of(store, sweep)
         if how.as_json:
             _print_json(plan, done)
@@ -313,7 +184,7 @@ def _print_json(plan: Plan, done: Sequence[SweptRun]) -> None:
         print(
             json_text(
                 {
-                    "settings": {name: _typed(name, text) for name, text in values},
+                    "settings": {name: typed(name, text) for name, text in values},
                     "seed": run.seed,
                     "step": run.step,
                     "steps": run.steps,
@@ -343,6 +214,9 @@ def _print_table(plan: Plan, done: Sequence[SweptRun]) -> None:
             "has a hold-out loss; the mean over the seeds."
         )
     print(_verdict(lines))
+    for sentence in (_search_words(plan, lines), _importance(plan, done)):
+        if sentence:
+            print(printable(sentence))
 
 
 def _row(plan: Plan, line: Line) -> list[str]:
@@ -368,3 +242,24 @@ def _verdict(lines: Sequence[Line]) -> str:
         f"The best differs from the next by {found.mean:.4f} ± {found.half:.4f}: {told} "
         f"(95 %, paired by {found.seeds} seeds)."
     )
+
+
+def _search_words(plan: Plan, lines: Sequence[Line]) -> str:
+    """How long the search took to find the best setting; "" if nothing was searched."""
+    if plan.search is None or not lines[0].losses:
+        return ""
+    best = lines[0].setting
+    return (
+        f"The search tried {many(len(plan.settings), 'setting')}, and found the best with number "
+        f"{best + 1:,}: {plan.settings[best].words}."
+    )
+
+
+def _importance(plan: Plan, done: Sequence[SweptRun]) -> str:
+    """How much each setting matters; "" if the runs cannot tell."""
+    found = importances(plan, done)
+    if found is None:
+        return ""
+    shares = [*found.shares, *([] if found.rest is None else [("the rest", found.rest)])]
+    words = ", ".join(f"{name} {100 * share:.0f} %" for name, share in shares)
+    return f"Importance, by {found.by}: {words}."

@@ -34,6 +34,13 @@ def begin_sweep(store: Store, plan: str) -> int:
         return int(made.lastrowid or 0)
 
 
+def change_plan(store: Store, sweep: int, plan: str) -> None:
+    """Put this plan, as JSON, in the place of the sweep's, whose lock the caller holds. Raises
+    StoreError."""
+    with store.database.writing() as db:
+        db.execute("UPDATE sweeps SET plan = ? WHERE id = ?", (plan, sweep))
+
+
 def plan_of(store: Store, sweep: int) -> str:
     """The plan of a sweep, as JSON. Raises StoreError "missing", which names the last sweeps."""
     with store.database.reading() as db:

@@ -23,6 +23,7 @@ from playground.lab.store.sweeps import add_run, runs_of
 from playground.lab.store.transfer import ENDING, import_run
 from playground.lab.sweep.plan import Plan, Unit
 from playground.lab.sweep.pool import submit
+from playground.lab.sweep.search import next_round
 from playground.lab.sweep.unit import Outcome
 
 ATTEMPTS = 3
@@ -64,14 +65,14 @@ class Coordinator:
         show: Callable[[Progress], None],
     ) -> None:
         """tell: called with a sentence for a person. show: called after each recorded run."""
-        self._store, self._sweep, self._plan = store, sweep, plan
+        self._store, self._sweep, self.plan = store, sweep, plan
         self._tell, self._show = tell, show
         known = {(one.setting, one.seed) for one in runs_of(store, sweep)}
         units = list(plan.units())
         self._waiting = deque(unit for unit in units if unit.key not in known)
         self._lost: Counter[tuple[int, int]] = Counter()
         self._failed = False
-        self.progress = Progress(len(units), len(units) - len(self._waiting))
+        self.progress = Progress(plan.count * len(plan.seeds), len(units) - len(self._waiting))
 
     def run(
         self,
@@ -88,7 +89,7 @@ class Coordinator:
         not be made. Raises StoreError, and the LabError of a pool that cannot go on.
         """
         until = None if seconds is None else time.monotonic() + seconds
-        while self._waiting:
+        while self._waiting or self._more():
             with pool() as executor:
                 end = self._with(executor, at_once, stop, until)
             if end is not None:
@@ -104,7 +105,7 @@ class Coordinator:
     ) -> END | None:
         """Train with this Executor; None if all is done or the Executor is broken."""
         going: dict[Future[Outcome], Unit] = {}
-        while self._waiting or going:
+        while self._waiting or going or self._more():
             if stop():
                 return "stopped"
             if until is not None and time.monotonic() >= until:
@@ -130,6 +131,14 @@ class Coordinator:
                 self._again([*broken, *going.values()])
                 return None
         return None
+
+    def _more(self) -> bool:
+        """Take up the next round of a search; False if there is none. Every run before is done."""
+        before = len(self.plan.settings)
+        self.plan = next_round(self._store, self._sweep, self.plan, self._tell)
+        self._waiting.extend(self.plan.units(before))
+        self.progress.total = self.plan.count * len(self.plan.seeds)
+        return bool(self._waiting)
 
     def _alone(self, going: dict[Future[Outcome], Unit]) -> bool:
         """True if the next run has to wait, because it, or the one at work, is on its last try: it
@@ -183,5 +192,5 @@ class Coordinator:
 
     def _name(self, unit: Unit) -> str:
         """The name of the run in the store, by which `runs list` finds it."""
-        words = self._plan.settings[unit.setting].words
+        words = self.plan.settings[unit.setting].words
         return f"sweep {self._sweep}: {words} seed={unit.seed}"[:200]
