@@ -233,11 +233,14 @@ def _range(name: str, text: str) -> Range:
     if len(ends) != 2 or "," in text or not all(ends):
         raise _bad(f"{name}={text} is no range. Write {name}=LOW..HIGH, or a list of values")
     low, high = (typed(name, end) for end in ends)
+    whole = SETTINGS[name][1] is int
+    if whole and not (isinstance(low, int) and isinstance(high, int)):
+        raise _bad(f"{name} must be a whole number, and {text} is not a range of these")
     if not (math.isfinite(low) and math.isfinite(high)):
         raise _bad(f"{name}={text} has no end. Write {name}=LOW..HIGH with two numbers")
     if low >= high:
         raise _bad(f"{name}={text} ends where it begins, or before. Write the smaller number first")
-    return Range(low, high, SETTINGS[name][1] is int, on_log_scale(name, low, high))
+    return Range(low, high, whole, on_log_scale(name, low, high))
 
 
 def typed(name: str, text: str) -> Any:

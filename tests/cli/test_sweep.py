@@ -7,11 +7,13 @@ import os
 import random
 import shlex
 import signal
+import statistics
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -36,7 +38,7 @@ def until(true: Callable[[], bool], what: str) -> None:
         time.sleep(0.01)
 
 
-def lines(done: Done) -> list[dict[str, object]]:
+def lines(done: Done) -> list[dict[str, Any]]:
     assert done.code == 0, done.err
     return [json.loads(line) for line in done.out.splitlines()]
 
@@ -55,7 +57,7 @@ def begin(words: Path, *more: str, grid: tuple[str, ...] = GRID) -> subprocess.P
 def workers(coordinator: int) -> list[int]:
     """The worker processes of a coordinator; the one that tracks resources is none."""
     found = subprocess.run(
-        ["ps", "-A", "-o", "pid=,ppid=,args="], capture_output=True, text=True, check=True
+        ["ps", "-A", "-ww", "-o", "pid=,ppid=,args="], capture_output=True, text=True, check=True
     ).stdout.splitlines()
     rows = [line.split(None, 2) for line in found]
     return [int(pid) for pid, parent, args in rows
@@ -172,6 +174,17 @@ def test_a_budget_of_time_ends_the_sweep_which_then_goes_on(words: Path) -> None
     assert len(lines(command("sweep", "--resume", "1", "--json"))) == 8
 
 
+def between(runs: list[dict[str, Any]], name: str) -> float:
+    """The share of the variance of the losses that is one between the values of a setting."""
+    losses = [run["held_out"] for run in runs]
+    means = []
+    for run in runs:
+        value = run["settings"][name]
+        some = [one["held_out"] for one in runs if one["settings"][name] == value]
+        means.append(sum(some) / len(some))
+    return statistics.pvariance(means) / statistics.pvariance(losses)
+
+
 def test_the_table_puts_the_best_first_and_says_what_it_compares(words: Path) -> None:
     done = command("sweep", words, *GRID)
     table = done.out.splitlines()
@@ -180,6 +193,12 @@ def test_the_table_puts_the_best_first_and_says_what_it_compares(words: Path) ->
     assert losses == sorted(losses)
     assert table[5].startswith("loss: held-out")
     assert "The best differs from the next by" in table[6] and "told apart" in table[6]
+    runs = lines(command("sweep", "--resume", "1", "--json"))
+    explained = {name: between(runs, name) for name in ("learning_rate", "n_embd")}
+    said = [f"{name} {100 * explained[name]:.0f} %"
+            for name in sorted(explained, key=lambda name: -explained[name])]  # fmt: skip
+    rest = f"the rest {100 * (1 - sum(explained.values())):.0f} %"
+    assert table[7:] == [f"Importance, by explained variance: {', '.join([*said, rest])}."]
     training = command("sweep", words, *GRID, "--holdout", "0")
     assert "loss: training, smoothed" in training.out
 

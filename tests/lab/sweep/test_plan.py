@@ -3,13 +3,26 @@
 from __future__ import annotations
 
 import itertools
+import json
+import math
+from dataclasses import replace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from playground.hooks.sources import PluginSources
 from playground.lab.spec import RunSpec
-from playground.lab.sweep.plan import Plan, Setting, combinations
+from playground.lab.sweep.plan import (
+    Axis,
+    Plan,
+    Range,
+    Search,
+    Setting,
+    combinations,
+    draws,
+    on_log_scale,
+)
 
 VARY = st.dictionaries(
     st.sampled_from(["a", "b", "c"]),
@@ -55,6 +68,92 @@ def plan() -> Plan:
 
 def test_a_plan_comes_back_from_json_as_it_was() -> None:
     assert Plan.parse(plan().to_json()) == plan()
+
+
+def test_a_search_comes_back_from_json_as_it_was() -> None:
+    axes = (
+        Axis("n_embd", "model.n_embd", (("8", '{"model.n_embd": 8}'),)),
+        Axis("steps", "steps", between=Range(1, 9, whole=True, log=False)),
+    )
+    search = Search(axes, RunSpec().to_json(), 7, 2, ((("n_embd", "8"), ("steps", "3")),), True)
+    assert Plan.parse(replace(plan(), search=search).to_json()) == replace(plan(), search=search)
+
+
+def test_a_plan_that_was_stored_before_there_were_searches_is_read() -> None:
+    stored = json.loads(plan().to_json())
+    del stored["search"]
+    assert Plan.parse(json.dumps(stored)) == plan()
+
+
+def test_a_search_counts_the_settings_that_it_is_to_have_until_it_is_over() -> None:
+    search = Search((), RunSpec().to_json(), 7)
+    assert [replace(plan(), search=one).count for one in (None, search)] == [2, 7]
+    assert replace(plan(), search=replace(search, over=True)).count == 2
+
+
+RANGES = [
+    Range(0.003, 0.03, whole=False, log=True),
+    Range(0.0100, 0.0101, whole=False, log=False),
+    Range(-1, 1, whole=False, log=False),
+    Range(3, 5, whole=True, log=False),
+    Range(1, 1000, whole=True, log=True),
+]
+
+
+@pytest.mark.parametrize("between", RANGES)
+def test_draws_lie_in_the_range_and_are_what_their_text_says(between: Range) -> None:
+    found = [dict(one)["x"] for one, _ in zip(draws({"x": between}, 5), range(500), strict=False)]
+    numbers = [float(text) for text in found]
+    assert between.low <= min(numbers) and max(numbers) <= between.high
+    assert all(between.text(number) == text for number, text in zip(numbers, found, strict=True))
+    scale = math.log if between.log else float
+    middle = (scale(between.low) + scale(between.high)) / 2
+    assert 0.4 < sum(scale(number) < middle for number in numbers) / 500 < 0.6 or between.whole
+    if between.whole:
+        assert all(text.isdigit() for text in found)
+        assert found.count(str(between.low)) > 50, "the first is as likely as the others"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.0123456, "0.01235"),
+        (1 / 3, "0.3333"),
+        (0.9999999, "1.0"),
+        (1e-9, "0.0005"),
+        (0, "0.0005"),
+    ],
+)
+def test_a_value_of_a_range_has_four_digits_and_stays_inside(value: float, text: str) -> None:
+    assert Range(0.0005, 1.0, whole=False, log=True).text(value) == text
+
+
+def test_draws_take_values_of_lists_too_and_the_seed_decides() -> None:
+    vary = {"n_embd": ["8", "16"], "steps": Range(1, 99, whole=True, log=False)}
+
+    def some(seed: int) -> list[object]:
+        return list(itertools.islice(draws(vary, seed), 50))
+
+    assert some(1) == some(1) != some(2)
+    assert {dict(one)["n_embd"] for one in some(1)} == {"8", "16"}  # type: ignore[call-overload]
+
+
+@pytest.mark.parametrize(
+    ("name", "low", "high", "log"),
+    [
+        ("learning_rate", 0.003, 0.03, True),
+        ("learning_rate", 0.01, 0.02, True),
+        ("learning_rate", 0, 0.02, False),
+        ("n_embd", 8, 64, False),
+        ("steps", 100, 1000, True),
+        ("holdout", 0.03, 0.3, True),
+        ("holdout", 0, 0.3, False),
+    ],
+)
+def test_learning_rates_and_tenfold_ranges_have_a_log_scale(
+    name: str, low: float, high: float, log: bool
+) -> None:
+    assert on_log_scale(name, low, high) is log
 
 
 def test_units_are_ordered_by_setting_and_seed_and_differ_in_these_alone() -> None:
