@@ -2,6 +2,9 @@
 
 A column of dots is one int, its lowest bit the lowest dot. A run of dots is then one shift, and
 a whole column of cells is read off four bits at a time: as hexadecimal digits.
+
+Many columns packed are one int, too: pictures are laid over each other by `|`, and moved up by a
+shift.
 """
 
 from __future__ import annotations
@@ -42,3 +45,21 @@ def cells(columns: Sequence[int], height: int) -> list[str]:
         for left, right in zip(digits[::2], digits[1::2], strict=True)
     ]
     return ["".join(row) for row in zip(*stacks, strict=True)] if stacks else [""] * height
+
+
+def stride(height: int) -> int:
+    """The bits from one packed column to the next: 4 * `height`, in whole bytes."""
+    return 8 * (-(-height // 2))
+
+
+def pack(columns: Sequence[int], height: int) -> int:
+    """Columns of 4 * `height` dots as one int, the first column the lowest."""
+    size = stride(height) // 8
+    return int.from_bytes(b"".join([one.to_bytes(size, "little") for one in columns]), "little")
+
+
+def unpack(packed: int, count: int, height: int) -> list[int]:
+    """The `count` columns that `pack` packed."""
+    size = stride(height) // 8
+    octets = packed.to_bytes(count * size, "little")
+    return [int.from_bytes(octets[at : at + size], "little") for at in range(0, len(octets), size)]

@@ -19,7 +19,8 @@ from playground.tui.widgets.line_widget import LineWidget, Run, WidgetOptions, s
 from playground.tui.widgets.message import WidgetMessage
 from playground.tui.widgets.series import GLYPHS, ONES, Baseline, Kind, Role, Series, Upright
 from playground.tui.widgets.text import visible
-from playground.tui.widgets.ticks import linear_ticks, log_ticks, place_text, tick_texts, value_text
+from playground.tui.widgets.ticks import linear_ticks, log_ticks, tick_texts, value_text
+from playground.tui.widgets.x_axis import x_axis
 from playground.widths import cell_len
 
 LEGEND_FROM = 8
@@ -451,46 +452,14 @@ class Chart(LineWidget, can_focus=True):
 
     def _x_axis(self, frame: plot.Frame, gutter: int, width: int) -> list[Strip]:
         """The axis with its ticks, and beneath them their numbers and the cursor's place."""
-        whole = not self._unit or frame.x1 - frame.x0 >= 5  # there is no half a step
-        ticks = linear_ticks(frame.x0, frame.x1, max(1, frame.width // 10), whole)
-        ticks = [] if self._empty else ticks
-        canvas = Canvas(width, 2)
-        corner = [" " * (gutter - 1) + "└"] if gutter else []
-        canvas.write(0, 0, "".join([*corner, "─" * frame.width]), "chart--axis")
-        free, end = 0, width - (cell_len(self._unit) + 2 if self._unit else 0)
-        canvas.write(1, end + 2, self._unit, "chart--tick")
-        for tick, text in zip(ticks, tick_texts(ticks), strict=True):
-            column = frame.cell(tick)
-            if column is None:
-                continue
-            column += gutter
-            start = min(max(column - len(text) // 2, 0), width - len(text))
-            if start >= free and start + len(text) <= end:
-                canvas.put(0, column, "┬", "chart--axis")
-                canvas.write(1, start, text, "chart--tick")
-                free = start + len(text) + 1
-        at = None if self.cursor is None else frame.cell(self.cursor)
-        if at is not None and self.cursor is not None:
-            text = f" {place_text(self.cursor)} "
-            start = min(max(gutter + at - len(text) // 2, 0), max(0, width - len(text)))
-            self._clear(canvas, start, start + len(text))
-            canvas.write(1, start, text, "chart--cursor-place")
-            canvas.put(0, gutter + at, "┴", "chart--cursor-place")
+        # There is no half a step; and without data there is no scale.
+        whole = not self._unit or frame.x1 - frame.x0 >= 5
+        canvas = x_axis(frame, gutter, width, self._unit, self.cursor, whole, not self._empty)
         return [strip_of(self._inked(canvas, row), width, self.ink()) for row in range(2)]
 
     def _inked(self, canvas: Canvas, row: int) -> list[Run]:
         """A line of the canvas, with a style in place of each name of an ink."""
         return [(text, self.ink(ink) if ink else self.ink()) for text, ink in canvas.runs(row)]
-
-    @staticmethod
-    def _clear(canvas: Canvas, start: int, stop: int) -> None:
-        """Blank every number of the axis that reaches into the cells from start to stop."""
-        line = canvas.glyphs[1]
-        while start > 0 and line[start - 1] != " ":
-            start -= 1
-        while stop < canvas.width and line[stop] != " ":
-            stop += 1
-        canvas.write(1, start, " " * (stop - start), "")
 
     def _legend(self, width: int) -> list[Run]:
         """The series' glyphs and names, with their values at the cursor, right-aligned. If not all

@@ -3,52 +3,380 @@ spread."""
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
-from dataclasses import dataclass
+from functools import reduce
+from itertools import compress
+from operator import or_
 from typing import ClassVar, Unpack
 
+from rich.style import Style
+from textual import events
+from textual.binding import Binding, BindingType
 from textual.strip import Strip
 from typing_extensions import override
 
+from playground.tui.widgets.braille import cells, unpack
+from playground.tui.widgets.canvas import CLIPPED, Canvas
 from playground.tui.widgets.curve import Curve
-from playground.tui.widgets.line_widget import LineWidget, WidgetOptions
+from playground.tui.widgets.family import Drawn, Family, FamilyState, Mean, Pen, framed, mean_of
+from playground.tui.widgets.line_widget import LineWidget, Run, WidgetOptions, strip_of
+from playground.tui.widgets.plot import Frame
+from playground.tui.widgets.text import fit, visible
+from playground.tui.widgets.ticks import linear_ticks, tick_texts, value_text
+from playground.tui.widgets.x_axis import x_axis
+from playground.widths import cell_len
+
+__all__ = ["CurveFamily", "Family", "FamilyState"]
+
+LEGEND_FROM = 7
+"""The height, in lines, from which there is a legend."""
+AXIS_FROM = 5
+"""The height, in lines, from which there is an x axis."""
+CHOSEN, MEAN = "━", "╍"
+"""The signs of the chosen curve and of the mean in the legend."""
+CURSOR = Binding.Group("cursor", compact=True)
 
 
-@dataclass(frozen=True, slots=True)
-class Family:
-    """What is drawn: curves over a common x, and what is said of some of them."""
+class CurveFamily(LineWidget, can_focus=True):
+    """A family of curves: x in steps, y in nats unless `y_unit` says otherwise. Left and right move
+    a cursor, at which the legend reads out the chosen curve and the mean."""
 
-    curves: tuple[Curve, ...]
-    """One for each run. A y that is not finite is a gap. A curve may grow in place; `set_data`
-    with the same family then draws the new points."""
-    selected: tuple[bool, ...] | None = None
-    """For each curve whether it is brighter than the rest; None where nothing is selected."""
-    chosen: int | None = None
-    """The curve that is bright."""
-    group: tuple[int, ...] = ()
-    """The curves, such as the seeds of the chosen setting, whose mean is drawn, within a band of
-    one standard deviation above and below."""
-    group_name: str = ""
-    """What the group is called, as "3 seeds of learning_rate 0.01"."""
-    chosen_name: str = ""
-    """What the chosen curve is called, as "seed 2"."""
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        "curves--rest",
+        "curves--line",
+        "curves--selected",
+        "curves--chosen",
+        "curves--mean",
+        "curves--band",
+        "curves--legend",
+        "curves--empty",
+        "chart--axis",
+        "chart--tick",
+        "chart--cursor",
+        "chart--cursor-place",
+    }
+    DEFAULT_CSS = """
+    CurveFamily {
+        min-height: 1;
+        & > .curves--rest { color: $foreground 20%; }
+        & > .curves--line { color: $foreground 38%; }
+        & > .curves--selected { color: $text-accent 60%; }
+        & > .curves--chosen { color: $foreground; text-style: bold; }
+        & > .curves--mean { color: $text-secondary; text-style: bold; }
+        & > .curves--band { color: $text-secondary 70%; }
+        & > .curves--legend { color: $foreground 75%; }
+        & > .curves--empty { color: $foreground 50%; }
+        & > .chart--axis { color: $foreground 30%; }
+        & > .chart--tick { color: $foreground 60%; }
+        & > .chart--cursor { color: $foreground 60%; }
+        & > .chart--cursor-place { color: $text-accent; text-style: bold; }
+        &:ansi > .curves--rest { text-style: dim; }
+        &:ansi > .chart--axis { text-style: dim; }
+    }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("left", "cursor(-1)", "earlier", id="curves.earlier", group=CURSOR, show=False,
+                tooltip="Move the cursor one column back"),
+        Binding("right", "cursor(1)", "later", id="curves.later", group=CURSOR, show=False,
+                tooltip="Move the cursor one column on"),
+        Binding("shift+left", "cursor(-10)", "much earlier", id="curves.much-earlier",
+                group=CURSOR, show=False, tooltip="Move the cursor ten columns back"),
+        Binding("shift+right", "cursor(10)", "much later", id="curves.much-later",
+                group=CURSOR, show=False, tooltip="Move the cursor ten columns on"),
+        Binding("backspace", "clear_cursor", "no cursor", id="curves.clear", group=CURSOR,
+                show=False, tooltip="Take the cursor away"),
+    ]  # fmt: skip
 
-
-class CurveFamily(LineWidget):
-    """A family of curves: x in steps, y in nats unless `y_unit` says otherwise."""
-
-    COMPONENT_CLASSES: ClassVar[set[str]] = {"curves--rest"}
-
-    def __init__(self, *, y_unit: str = "nats", **widget_options: Unpack[WidgetOptions]) -> None:
+    def __init__(
+        self,
+        state: FamilyState | None = None,
+        *,
+        y_unit: str = "nats",
+        x_unit: str = "steps",
+        placeholder: str = "no losses yet",
+        **widget_options: Unpack[WidgetOptions],
+    ) -> None:
         super().__init__(**widget_options)
-        self._y_unit = y_unit
+        self._state = state if state is not None else FamilyState()
+        self._y_unit, self._x_unit = visible(y_unit), visible(x_unit)
+        self._placeholder = visible(placeholder)
         self._family = Family(())
+        self._revisions: tuple[int, ...] = ()
+        self._framed: tuple[object, Frame | None] | None = None
+        self._pen: Pen | None = None
+        self._pen_frame: Frame | None = None
+        self._drawn: dict[int, tuple[Curve, int, Drawn]] = {}
+        """By the identity of a curve: the curve, its revision, and its dots in the frame."""
+        self._mean: tuple[object, Mean | None] | None = None
+        self._frame: Frame | None = None  # as last painted
+        self._gutter = 0
+
+    # -- data ----------------------------------------------------------------------------------
+
+    @property
+    def state(self) -> FamilyState:
+        """The cursor. After changing it from outside, call `changed`."""
+        return self._state
+
+    @property
+    def family(self) -> Family:
+        """What is drawn."""
+        return self._family
 
     def set_data(self, family: Family) -> None:
         """Draw `family`; what has not changed since the last call is not computed again."""
-        self._family = family
-        self.changed()
+        revisions = tuple(curve.revision for curve in family.curves)
+        if family != self._family or revisions != self._revisions:
+            self._family, self._revisions = family, revisions
+            self.changed()
+
+    # -- cursor --------------------------------------------------------------------------------
+
+    def action_cursor(self, columns: int) -> None:
+        frame, xs = self._frame, self._places
+        if frame is None or not xs:
+            return
+        here = self._state.cursor
+        if here is None:
+            self._point(xs[-1] if columns < 0 else xs[0])
+            return
+        there = self._snap(here + columns * (frame.x1 - frame.x0) / frame.width)
+        if there == here:  # points further apart than columns: go to the next one
+            index = bisect_left(xs, here) + (1 if columns > 0 else -1)
+            there = xs[min(max(index, 0), len(xs) - 1)]
+        self._point(there)
+
+    def action_clear_cursor(self) -> None:
+        self._point(None)
+
+    @override
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action == "clear_cursor":  # without a cursor, the key is for the screen
+            return self._state.cursor is not None
+        return super().check_action(action, parameters)
+
+    def on_click(self, event: events.Click) -> None:
+        at, frame = event.get_content_offset(self), self._frame
+        if at is not None and frame is not None and 0 <= at.x - self._gutter < frame.width:
+            self._point(self._snap(frame.x_at(at.x - self._gutter)))
+
+    def _point(self, cursor: float | None) -> None:
+        if cursor != self._state.cursor:
+            if (cursor is None) != (self._state.cursor is None):
+                self.refresh_bindings()
+            self._state.cursor = cursor
+            self.changed()
+
+    @property
+    def _places(self) -> Sequence[float]:
+        """The xs at which the cursor stops: those of the chosen curve, or else of the longest."""
+        curves, chosen = self._family.curves, self._family.chosen
+        if chosen is not None and 0 <= chosen < len(curves) and curves[chosen]:
+            return curves[chosen].xs
+        return max((curve.xs for curve in curves), key=len, default=())
+
+    def _snap(self, x: float) -> float:
+        xs = self._places
+        index = bisect_left(xs, x)
+        return min(xs[max(0, index - 1) : index + 1], key=lambda at: abs(at - x), default=x)
+
+    # -- picture -------------------------------------------------------------------------------
 
     @override
     def paint(self, width: int, height: int) -> Sequence[Strip]:
-        return []
+        legend, axis = height >= LEGEND_FROM, height >= AXIS_FROM and width >= 12
+        rows = height - legend - 2 * axis
+        whole = self._frame_of(max(1, width), rows)
+        if whole is None:
+            self._frame = None
+            return self._empty(width, height)
+        ticks = linear_ticks(whole.y0, whole.y1, max(3, rows // 3) if rows >= 6 else 2)
+        texts = tick_texts(ticks)
+        gutter = max(map(len, texts), default=0) + 2 if width >= 20 else 0
+        self._gutter = gutter
+        frame = Frame(whole.x0, whole.x1, whole.y0, whole.y1, max(1, width - gutter), whole.height)
+        self._frame = frame
+        canvas = self._picture(frame)
+        marks = {frame.row(tick): text for tick, text in zip(ticks, texts, strict=True)}
+        out: list[Strip] = []
+        if legend:
+            out.append(strip_of(self._legend(width, frame), width, self.ink()))
+        for row in range(rows):
+            runs: list[Run] = []
+            if gutter:
+                text = marks.get(row, "")
+                runs.append((text.rjust(gutter - 2), self.ink("chart--tick")))
+                runs.append((" ┤" if text else " │", self.ink("chart--axis")))
+            out.append(strip_of([*runs, *self._inked(canvas, row)], width, self.ink()))
+        if axis:
+            below = x_axis(frame, gutter, width, self._x_unit, self._state.cursor)
+            out += [strip_of(self._inked(below, row), width, self.ink()) for row in range(2)]
+        return out
+
+    def _inked(self, canvas: Canvas, row: int) -> list[Run]:
+        """A line of the canvas, with a style in place of each name of an ink."""
+        return [(text, self._ink(ink)) for text, ink in canvas.runs(row)]
+
+    def _ink(self, name: str) -> Style:
+        return self.ink(name) if name else self.ink()
+
+    def _empty(self, width: int, height: int) -> list[Strip]:
+        text = fit(self._placeholder, min(width, cell_len(self._placeholder)))
+        before = " " * ((width - cell_len(text)) // 2)
+        line = strip_of([(before + text, self.ink("curves--empty"))], width, self.ink())
+        blank = Strip.blank(width, self.ink())
+        return [line if row == height // 2 else blank for row in range(height)]
+
+    def _frame_of(self, width: int, rows: int) -> Frame | None:
+        """The frame for the curves; found once for the same points and room."""
+        key = (self._family.curves, self._revisions, width, rows)
+        if self._framed is None or self._framed[0] != key:
+            self._framed = (key, framed(self._family.curves, width, rows))
+        return self._framed[1]
+
+    def _picture(self, frame: Frame) -> Canvas:
+        """From the bottom: the curves, the selected ones, the band, the cursor, the chosen curve,
+        the mean, and the marks of what goes above the frame."""
+        family = self._family
+        drawn = self._drawn_in(frame)
+        canvas = Canvas(frame.width, frame.height)
+
+        def lay(dots: int, ink: str, broken: bool = False) -> list[int]:
+            columns = unpack(dots, frame.columns, frame.height)
+            if broken:  # two cells drawn, one left out
+                columns = [0 if at // 2 % 3 == 2 else one for at, one in enumerate(columns)]
+            canvas.dots(columns, ink, 0)
+            return columns
+
+        every = [one.dots for one in drawn]
+        if family.selected is None:
+            lay(reduce(or_, every, 0), "curves--line")
+        else:
+            # Without colour, curves that are not selected are broken.
+            others = [not one for one in family.selected]
+            lay(reduce(or_, compress(every, others), 0), "curves--rest", self.monochrome)
+            lay(reduce(or_, compress(every, family.selected), 0), "curves--selected")
+        assert self._pen is not None
+        mean = self.mean
+        if mean is not None:
+            lay(self._pen.band(mean), "curves--band")
+        at = None if self._state.cursor is None else frame.cell(self._state.cursor)
+        if at is not None:
+            for row in range(frame.height):
+                canvas.put(row, at, "│", "chart--cursor")
+        chosen = self._chosen
+        bright = [0] * frame.columns
+        if chosen is not None:
+            bright = lay(drawn[chosen].dots, "curves--chosen")
+        if mean is not None:
+            dashed = lay(self._pen.draw(mean.mean).dots, "curves--mean", broken=True)
+            _merge(canvas, dashed, bright)
+        for ink, columns in (
+            ("chart--tick", {column for one in drawn for column in one.above}),
+            ("curves--chosen", drawn[chosen].above if chosen is not None else ()),
+        ):
+            for column in columns:
+                if column < frame.width:
+                    canvas.put(0, column, CLIPPED, ink)
+        return canvas
+
+    @property
+    def _chosen(self) -> int | None:
+        """The number of the chosen curve, if there is such a curve."""
+        chosen = self._family.chosen
+        return chosen if chosen is not None and 0 <= chosen < len(self._family.curves) else None
+
+    def _drawn_in(self, frame: Frame) -> list[Drawn]:
+        """The dots of all curves; of a curve that has not grown, those of the last time."""
+        if self._pen is None or self._pen_frame != frame:
+            self._pen, self._pen_frame, self._drawn = Pen(frame), frame, {}
+        before, self._drawn = self._drawn, {}
+        out = []
+        for curve in self._family.curves:
+            known = before.get(id(curve))
+            if known is None or known[1] != curve.revision:
+                known = (curve, curve.revision, self._pen.draw(curve))
+            self._drawn[id(curve)] = known
+            out.append(known[2])
+        return out
+
+    @property
+    def mean(self) -> Mean | None:
+        """The mean of the group and its spread; None of fewer than two curves."""
+        curves = self._family.curves
+        group = [curves[index] for index in self._family.group if 0 <= index < len(curves)]
+        key = (*map(id, group), *(curve.revision for curve in group))
+        if self._mean is None or self._mean[0] != key:
+            self._mean = (key, mean_of(group))
+        return self._mean[1]
+
+    # -- legend --------------------------------------------------------------------------------
+
+    def _legend(self, width: int, frame: Frame) -> list[Run]:
+        """The unit above the axis; at the right what the signs are, with their values at the
+        cursor, or else their last ones. With little room the longest text is shortened first, and
+        the last entry goes if all are short."""
+        quiet = self.ink("curves--legend")
+        unit = self._y_unit
+        entries = self._entries(frame)
+        room = width - cell_len(unit) - 2
+        while sum(4 + cell_len(words[0]) for _, _, words in entries) - 2 > room:
+            long = [words for _, _, words in entries if len(words) > 1]
+            if long:
+                del max(long, key=lambda words: cell_len(words[0]))[0]
+            else:
+                entries.pop()
+        runs: list[Run] = []
+        for glyph, ink, words in entries:
+            runs += [("  " if runs else "", quiet), (glyph, self.ink(ink)), (f" {words[0]}", quiet)]
+        length = sum(cell_len(text) for text, _ in runs)
+        return [(unit + " " * max(0, width - cell_len(unit) - length), quiet), *runs]
+
+    def _entries(self, frame: Frame) -> list[tuple[str, str, list[str]]]:
+        """(sign, ink, texts from the longest to the shortest) of each entry of the legend."""
+        family, at = self._family, self._state.cursor
+        out: list[tuple[str, str, list[str]]] = []
+        chosen = self._chosen
+        if chosen is not None:
+            value, name = _value(family.curves[chosen], at), visible(family.chosen_name)
+            out.append((CHOSEN, "curves--chosen", [f"{name} {value}".strip(), value]))
+        mean = self.mean
+        if mean is not None:
+            value = _value(mean.mean, at)
+            x = at if at is not None else mean.mean.xs[-1]
+            middle, high = mean.mean.value_at(x), mean.high.value_at(x)
+            if middle is not None and high is not None:
+                value += f" ± {value_text(high - middle)}"
+            name = visible(family.group_name) or str(mean.count)
+            out.append((MEAN, "curves--mean", [
+                f"mean ± 1 sd of {name} {value}", f"mean of {mean.count} {value}", value,
+            ]))  # fmt: skip
+        above = sum(
+            1
+            for curve in family.curves
+            if (extent := curve.extent(0, len(curve))) and extent[1] > frame.y1
+        )
+        if above:
+            top, count = tick_texts([frame.y1])[0], len(family.curves)
+            out.append((CLIPPED, "chart--tick", [
+                f"{above:,} of {count:,} above {top}", f"{above:,} above {top}", f"{above:,}",
+            ]))  # fmt: skip
+        return out
+
+
+def _value(curve: Curve, at: float | None) -> str:
+    """The value of a curve at an x, or its last one, in writing."""
+    if not curve:
+        return "–"
+    value = curve.value_at(at if at is not None else curve.xs[-1])
+    return "–" if value is None else value_text(value)
+
+
+def _merge(canvas: Canvas, over: Sequence[int], under: Sequence[int]) -> None:
+    """Where both columns have dots in a cell, show the dots of both, in the ink that is there."""
+    above, below = cells(over, canvas.height), cells(under, canvas.height)
+    for row, (top, bottom) in enumerate(zip(above, below, strict=True)):
+        for column, (one, other) in enumerate(zip(top, bottom, strict=True)):
+            if one != " " and other != " ":
+                canvas.glyphs[row][column] = chr(ord(one) | ord(other))

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import compress, pairwise
 
-from playground.tui.widgets.braille import run
+from playground.tui.widgets.braille import pack, run, stride, unpack
 from playground.tui.widgets.matrix import window
 from playground.tui.widgets.text import visible
 from playground.widths import cell_len, fit
@@ -255,32 +255,25 @@ class Strands:
         out: list[int] = []
         for count, pairs in zip(self._gaps, self._pairs, strict=True):
             drawn = set(pairs if which is None else compress(pairs, which))
-            out += [0, 0, *self._unpack(self._joined(drawn, count), count)]
+            dots = unpack(self._joined(drawn, count), max(count, 0), self._rows)
+            out += [0, 0, *dots]
         return [*out, 0, 0]
 
     def _joined(self, pairs: Iterable[_Pair], count: int) -> int:
         out = 0
-        stride = 4 * self._rows
+        step = stride(self._rows)
         for a, b in pairs:
             if a is None or b is None:
                 if a is not None:
                     out |= 1 << a
                 elif b is not None:
-                    out |= 1 << b + (count - 1) * stride
+                    out |= 1 << b + (count - 1) * step
                 continue
             shape = self._shapes.get((count, b - a))
             if shape is None:
                 shape = self._shapes[count, b - a] = _shape(count, b - a, self._rows)
             out |= shape << min(a, b)
         return out
-
-    def _unpack(self, dots: int, count: int) -> list[int]:
-        """The integer as columns. Four dots are a hexadecimal digit, the last column the first."""
-        if count <= 0:
-            return []
-        rows = self._rows
-        digits = f"{dots:0{rows * count}x}"
-        return [int(digits[at : at + rows], 16) for at in range(len(digits) - rows, -1, -rows)]
 
 
 def _pair(run: Sequence[int | None], axis: int) -> _Pair:
@@ -302,9 +295,7 @@ def _shape(count: int, rise: int, rows: int) -> int:
     for column in range(count):
         low = int(height * (column + 1) / way + 0.5)
         columns.append(run(low, max(low, int(height * (column + 2) / way + 0.49))))
-    if rise >= 0:
-        columns.reverse()  # the last column is the first digit
-    return int("".join(f"{column:0{rows}x}" for column in columns) or "0", 16)
+    return pack(columns if rise >= 0 else columns[::-1], rows)
 
 
 def thick(columns: Sequence[int], dots: int) -> list[int]:
