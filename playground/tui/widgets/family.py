@@ -73,13 +73,15 @@ class Mean:
     count: int
 
 
-def framed(curves: Sequence[Curve], width: int, height: int) -> Frame | None:
+def framed(curves: Sequence[Curve], width: int, height: int, rounded: bool = True) -> Frame | None:
     """The frame of `width` x `height` cells in which all curves are in sight, but for those that go
     far above most others; None without a value.
 
     The frame reaches down to the lowest value: the best run is always whole. It reaches up to the
     highest curve whose highest value lies no further above the calmer quarter of the curves than
     that quarter lies above the lowest value. One run that diverges flattens no other.
+
+    rounded: the frame ends at round numbers, so that it does not tremble as points arrive.
     """
     found = [extent for curve in curves if (extent := curve.extent(0, len(curve)))]
     if not found:
@@ -87,10 +89,13 @@ def framed(curves: Sequence[Curve], width: int, height: int) -> Frame | None:
     low, highs = min(extent[0] for extent in found), sorted(extent[1] for extent in found)
     calm = highs[(len(highs) - 1) // 4]
     limit = calm + _ROOM * max(calm - low, abs(calm) * 1e-6)
-    y0, y1 = y_range([(low, max(high for high in highs if high <= limit))], [], False, height)
+    high = max(high for high in highs if high <= limit)
+    if rounded or high - low < 1e-6 * max(abs(high), 1e-6):
+        low, high = y_range([(low, high)], [], False, height)
     x0 = min(curve.xs[0] for curve in curves if curve)
     x1 = max(curve.xs[-1] for curve in curves if curve)
-    return Frame(x0, x1 if x1 > x0 else x0 + max(1.0, abs(x0) * 1e-6), y0, y1, width, height)
+    x1 = x1 if x1 > x0 else x0 + max(1.0, abs(x0) * 1e-6)
+    return Frame(x0, x1, low, high, width, height)
 
 
 class Pen:
