@@ -16,6 +16,7 @@ from collections.abc import Callable
 
 from textual.app import App, ComposeResult
 from textual.geometry import Region
+from textual.strip import Strip
 from textual.widget import Widget
 
 from playground.lab.protocol.inside import (
@@ -33,8 +34,11 @@ from playground.tui.widgets.bars import Bar, Bars
 from playground.tui.widgets.chart import Baseline, Chart, Series
 from playground.tui.widgets.columns import Column
 from playground.tui.widgets.curve import Curve
+from playground.tui.widgets.curves import CurveFamily, Family
 from playground.tui.widgets.gauge import ProgressLine
 from playground.tui.widgets.heatmap import HeatMap
+from playground.tui.widgets.multiples import Grid, Multiple, SmallMultiples
+from playground.tui.widgets.parallel import Axis, Lines, ParallelCoordinates
 from playground.tui.widgets.scrubber import Mark, Scrubber
 from playground.tui.widgets.sheet import Sheet
 from playground.tui.widgets.slider import Slider
@@ -48,8 +52,11 @@ BUDGETS = {
     "bars 27": 2.0,
     "table 120x41, 10,000 rows": 20.0,
     "microscope 200x60, 8 heads x 63": 10.0,
+    "brush 120x40, 1,000 runs": 50.0,
+    "brush 200x60, 1,000 runs": 50.0,
+    "choose 200x60, 1,000 curves": 50.0,
 }
-"""The most milliseconds of a refresh, from the design."""
+"""The most milliseconds of a refresh, from the design and from the screen of a sweep."""
 
 Change = Callable[[int], None]
 """Gives a widget data that differ from round to round."""
@@ -186,6 +193,107 @@ def _microscope(heads: int = 8, count: int = 63) -> Case:
     return "microscope 200x60, 8 heads x 63", (198, 51), sheet, change
 
 
+def _parallel(size: tuple[int, int]) -> Case:
+    """A brush on the loss that grows and shrinks over 1,000 runs, two settings brushed as well."""
+    rng = random.Random(5)
+    ticks = tuple((index / 4, str(index)) for index in range(5))
+    loss = Axis("loss", ((0.0, "2.1"), (1.0, "3.4")), lambda at: f"{2.1 + at * 1.3:.3f}")
+    axes = (*(Axis(f"setting {n}", ticks) for n in range(4)), loss)
+    runs = tuple((*(rng.randrange(5) / 4 for _ in range(4)), rng.random()) for _ in range(1_000))
+    widget = ParallelCoordinates()
+    widget.state.axis, widget.state.at = 4, 1.0
+    widget.state.brushes.set(0, 0.0, 0.75)
+    widget.state.brushes.set(1, 0.25, 1.0)
+    widget.set_data(Lines(axes, runs), 500)
+
+    def change(turn: int) -> None:
+        if widget.state.anchor is None:
+            widget.action_brush()
+        widget.action_along(-1 if turn // 15 % 2 == 0 else 1)
+
+    return f"brush {size[0]}x{size[1]}, 1,000 runs", size, widget, change
+
+
+def _families() -> list[Case]:
+    """The first picture of 1,000 curves of 1,000 steps, and another curve and group chosen."""
+    rng = random.Random(6)
+    shape = [math.exp(-step / 150) for step in range(1_000)]
+
+    def curve() -> Curve:
+        end = 2.1 + rng.random()
+        return Curve(range(1_000), [end + (3.3 - end) * y + rng.gauss(0, 0.03) for y in shape])
+
+    curves = tuple(curve() for _ in range(1_000))
+    first, chosen, brushed = CurveFamily(), CurveFamily(), CurveFamily()
+    chosen.set_data(Family(curves))
+    brushed.set_data(Family(curves))
+
+    def again(turn: int) -> None:
+        crop = Region(0, 0, 200, 60)
+        first.set_data(Family(()))
+        first.render_lines(crop)
+        first.set_data(Family(curves, chosen=turn))
+        first.render_lines(crop)
+        while first.drawing:
+            first.changed()
+            first.render_lines(crop)
+
+    def choose(turn: int) -> None:
+        group = tuple(range(turn * 10, turn * 10 + 10))
+        chosen.set_data(Family(curves, chosen=turn * 10, group=group))
+
+    def select(turn: int) -> None:
+        brushed.set_data(Family(curves, tuple(n % 30 <= turn for n in range(1_000)), chosen=turn))
+
+    return [
+        ("draw 200x60, 1,000 curves", (200, 60), first, again),
+        ("choose 200x60, 1,000 curves", (200, 60), chosen, choose),
+        ("select 200x60, 1,000 curves", (200, 60), brushed, select),
+    ]
+
+
+def _multiples() -> Case:
+    """A cursor that moves over a grid of 50 x 50, and scrolls it."""
+    curves = [Curve(range(300), [math.exp(-x / (9 + n)) for x in range(300)]) for n in range(50)]
+    cells = tuple(tuple(Multiple(one, one.ys[-1], 3) for one in curves) for _ in range(50))
+    names = tuple(map(str, range(50)))
+    widget = SmallMultiples()
+    widget.set_data(Grid("n_embd", "learning_rate", names, names, cells))
+    return "multiples 200x60, 50 x 50", (200, 60), widget, lambda _: widget.action_move(1, 1)
+
+
+async def answer(case: Case, keys: str, rounds: int = 20) -> tuple[float, float]:
+    """(median, longest) CPU milliseconds from a key to the widget's finished strips."""
+    _, (width, height), widget, _ = case
+    drawn = [0.0]
+
+    class Bench(App[None]):
+        def compose(self) -> ComposeResult:
+            yield widget
+
+    painted = widget.render_lines
+
+    def render_lines(crop: Region) -> list[Strip]:
+        lines = painted(crop)
+        drawn[0] = time.process_time()
+        return lines
+
+    async with Bench().run_test(size=(width, height)) as pilot:
+        widget.styles.height = height
+        widget.focus()
+        await pilot.press("space")
+        widget.render_lines = render_lines  # type: ignore[method-assign]
+        figures = []
+        for _ in range(rounds):
+            for key in keys.split():
+                started, drawn[0] = time.process_time(), 0.0
+                await pilot.press(key)
+                while not drawn[0]:
+                    await asyncio.sleep(0.001)
+                figures.append((drawn[0] - started) * 1000)
+    return statistics.median(figures), max(figures)
+
+
 async def measure(case: Case) -> tuple[float, float]:
     """(best, median) CPU milliseconds from new data to the finished strips."""
     _, (width, height), widget, change = case
@@ -214,6 +322,7 @@ def main() -> dict[str, float]:
     os.environ.setdefault("TERM", "xterm-256color")
     cases = [_chart(1_000, "chart 100x25, 1,000 points"), _heatmap(), _bars(), *_small()]
     cases += [*_timelines(), *_tables(), _microscope()]
+    cases += [_parallel((120, 40)), _parallel((200, 60)), *_families(), _multiples()]
     cases.append(_chart(1_000_000, "chart 100x25, 1,000,000 points"))
     medians: dict[str, float] = {}
     for case in cases:
@@ -223,6 +332,10 @@ def main() -> dict[str, float]:
         budget = BUDGETS.get(name)
         verdict = "" if budget is None else f"   budget {budget:g} ms"
         print(f"{name:<32} best {best:6.2f} ms   median {median:6.2f} ms{verdict}")
+    for size in ((80, 24), (200, 60)):
+        median, longest = asyncio.run(answer(_parallel(size), "down down up up"))
+        name = f"key to brush {size[0]}x{size[1]}"
+        print(f"{name:<32} median {median:4.1f} ms   longest {longest:6.2f} ms   budget 50 ms")
     return medians
 
 

@@ -35,6 +35,15 @@ class Canvas:
         self.busy = [[0] * width for _ in range(height)]
         """How much a label should not cover a cell: 1 for a line, SINGLE for a marker or a sign."""
 
+    def copy(self) -> Canvas:
+        """A canvas with the same cells, to go on from here more than once."""
+        other = Canvas(0, 0)
+        other.width, other.height = self.width, self.height
+        other.glyphs = [line[:] for line in self.glyphs]
+        other.inks = [line[:] for line in self.inks]
+        other.busy = [line[:] for line in self.busy]
+        return other
+
     def put(self, row: int, column: int, glyph: str, ink: str, busy: int = 0) -> None:
         """Set one cell."""
         self.glyphs[row][column], self.inks[row][column] = glyph, ink
@@ -42,7 +51,11 @@ class Canvas:
 
     def dots(self, columns: Sequence[int], ink: str, busy: int) -> None:
         """Lay columns of dots over what is there; see `braille.cells`."""
-        for row, text in enumerate(cells(columns, self.height)):
+        self.lay(cells(columns, self.height), ink, busy)
+
+    def lay(self, lines: Sequence[str], ink: str, busy: int) -> None:
+        """Lay lines of glyphs of one cell each over what is there; a space covers nothing."""
+        for row, text in enumerate(lines):
             if text.isspace():
                 continue
             line, inks, taken = self.glyphs[row], self.inks[row], self.busy[row]

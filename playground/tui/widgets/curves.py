@@ -3,6 +3,7 @@ spread."""
 
 from __future__ import annotations
 
+import time
 from bisect import bisect_left
 from collections.abc import Sequence
 from functools import reduce
@@ -35,6 +36,10 @@ AXIS_FROM = 5
 """The height, in lines, from which there is an x axis."""
 CHOSEN, MEAN = "━", "╍"
 """The signs of the chosen curve and of the mean in the legend."""
+AT_ONCE = 0.06
+"""Seconds of drawing new curves before the screen is shown and keys are heard; the other curves
+follow."""
+_NOTHING = Drawn(0)
 CURSOR = Binding.Group("cursor", compact=True)
 
 
@@ -108,6 +113,9 @@ class CurveFamily(LineWidget, can_focus=True):
         self._pen_frame: Frame | None = None
         self._drawn: dict[int, tuple[Curve, int, Drawn]] = {}
         """By the identity of a curve: the curve, its revision, and its dots in the frame."""
+        self._waiting = 0  # curves that are drawn next time
+        self._above = 0  # curves that go above the frame
+        self._base: tuple[object, Canvas, Sequence[Drawn]] | None = None
         self._mean: tuple[object, Mean | None] | None = None
         self._frame: Frame | None = None  # as last painted
         self._gutter = 0
@@ -123,6 +131,11 @@ class CurveFamily(LineWidget, can_focus=True):
     def family(self) -> Family:
         """What is drawn."""
         return self._family
+
+    @property
+    def drawing(self) -> bool:
+        """True while some curves wait to be drawn, so that a key is heard in between."""
+        return self._waiting > 0
 
     def set_data(self, family: Family) -> None:
         """Draw `family`; what has not changed since the last call is not computed again."""
@@ -189,7 +202,7 @@ class CurveFamily(LineWidget, can_focus=True):
         rows = height - legend - 2 * axis
         whole = self._frame_of(max(1, width), rows)
         if whole is None:
-            self._frame = None
+            self._frame, self._drawn = None, {}
             return self._empty(width, height)
         ticks = linear_ticks(whole.y0, whole.y1, max(3, rows // 3) if rows >= 6 else 2)
         texts = tick_texts(ticks)
@@ -238,39 +251,26 @@ class CurveFamily(LineWidget, can_focus=True):
     def _picture(self, frame: Frame) -> Canvas:
         """From the bottom: the curves, the selected ones, the band, the cursor, the chosen curve,
         the mean, and the marks of what goes above the frame."""
-        family = self._family
         drawn = self._drawn_in(frame)
-        canvas = Canvas(frame.width, frame.height)
+        canvas = self._base_of(frame, drawn).copy()
 
-        def lay(dots: int, ink: str, broken: bool = False) -> list[int]:
-            columns = unpack(dots, frame.columns, frame.height)
-            if broken:  # two cells drawn, one left out
-                columns = [0 if at // 2 % 3 == 2 else one for at, one in enumerate(columns)]
-            canvas.dots(columns, ink, 0)
-            return columns
+        def lines(dots: int, broken: bool = False) -> list[str]:
+            return cells(_columns(dots, frame, broken), frame.height)
 
-        every = [one.dots for one in drawn]
-        if family.selected is None:
-            lay(reduce(or_, every, 0), "curves--line")
-        else:
-            # Without colour, curves that are not selected are broken.
-            others = [not one for one in family.selected]
-            lay(reduce(or_, compress(every, others), 0), "curves--rest", self.monochrome)
-            lay(reduce(or_, compress(every, family.selected), 0), "curves--selected")
         assert self._pen is not None
         mean = self.mean
         if mean is not None:
-            lay(self._pen.band(mean), "curves--band")
+            canvas.lay(lines(self._pen.band(mean)), "curves--band", 0)
         at = None if self._state.cursor is None else frame.cell(self._state.cursor)
         if at is not None:
             for row in range(frame.height):
                 canvas.put(row, at, "│", "chart--cursor")
         chosen = self._chosen
-        bright = [0] * frame.columns
-        if chosen is not None:
-            bright = lay(drawn[chosen].dots, "curves--chosen")
+        bright = lines(drawn[chosen].dots if chosen is not None else 0)
+        canvas.lay(bright, "curves--chosen", 0)
         if mean is not None:
-            dashed = lay(self._pen.draw(mean.mean).dots, "curves--mean", broken=True)
+            dashed = lines(self._pen.draw(mean.mean).dots, broken=True)
+            canvas.lay(dashed, "curves--mean", 0)
             _merge(canvas, dashed, bright)
         for ink, columns in (
             ("chart--tick", {column for one in drawn for column in one.above}),
@@ -279,6 +279,25 @@ class CurveFamily(LineWidget, can_focus=True):
             for column in columns:
                 if column < frame.width:
                     canvas.put(0, column, CLIPPED, ink)
+        return canvas
+
+    def _base_of(self, frame: Frame, drawn: Sequence[Drawn]) -> Canvas:
+        """The curves and the selected ones; drawn once as long as they are the same."""
+        selected = self._family.selected
+        key = (frame, selected, self.monochrome, *map(id, drawn))
+        if self._base is not None and self._base[0] == key:
+            return self._base[1]
+        canvas = Canvas(frame.width, frame.height)
+        every = [one.dots for one in drawn]
+        if selected is None:
+            canvas.dots(_columns(reduce(or_, every, 0), frame), "curves--line", 0)
+        else:
+            others = reduce(or_, compress(every, [not one for one in selected]), 0)
+            # Without colour, curves that are not selected are broken.
+            canvas.dots(_columns(others, frame, self.monochrome), "curves--rest", 0)
+            chosen = reduce(or_, compress(every, selected), 0)
+            canvas.dots(_columns(chosen, frame), "curves--selected", 0)
+        self._base = (key, canvas, drawn)
         return canvas
 
     @property
@@ -291,14 +310,25 @@ class CurveFamily(LineWidget, can_focus=True):
         """The dots of all curves; of a curve that has not grown, those of the last time."""
         if self._pen is None or self._pen_frame != frame:
             self._pen, self._pen_frame, self._drawn = Pen(frame), frame, {}
-        before, self._drawn = self._drawn, {}
-        out = []
-        for curve in self._family.curves:
+        family, before = self._family, self._drawn
+        self._drawn = {}
+        until = time.perf_counter() + AT_ONCE
+        curves: Sequence[Curve] = family.curves
+        chosen = self._chosen
+        if chosen is not None:  # the chosen curve is never among those that wait
+            curves = [curves[chosen], *curves]
+        for curve in curves:
             known = before.get(id(curve))
             if known is None or known[1] != curve.revision:
+                if self._drawn and time.perf_counter() > until:
+                    continue
                 known = (curve, curve.revision, self._pen.draw(curve))
             self._drawn[id(curve)] = known
-            out.append(known[2])
+        out = [self._drawn.get(id(curve), (None, 0, _NOTHING))[2] for curve in family.curves]
+        self._waiting = sum(one is _NOTHING for one in out)
+        self._above = sum(bool(one.above) for one in out)
+        if self._waiting:
+            self.call_later(self.changed)
         return out
 
     @property
@@ -352,11 +382,11 @@ class CurveFamily(LineWidget, can_focus=True):
             out.append((MEAN, "curves--mean", [
                 f"mean ± 1 sd of {name} {value}", f"mean of {mean.count} {value}", value,
             ]))  # fmt: skip
-        above = sum(
-            1
-            for curve in family.curves
-            if (extent := curve.extent(0, len(curve))) and extent[1] > frame.y1
-        )
+        if self._waiting:
+            count = len(family.curves)
+            drawn = f"{count - self._waiting:,} of {count:,} drawn"
+            out.append(("…", "chart--tick", [drawn, f"{self._waiting:,}"]))
+        above = self._above
         if above:
             top, count = tick_texts([frame.y1])[0], len(family.curves)
             out.append((CLIPPED, "chart--tick", [
@@ -373,10 +403,17 @@ def _value(curve: Curve, at: float | None) -> str:
     return "–" if value is None else value_text(value)
 
 
-def _merge(canvas: Canvas, over: Sequence[int], under: Sequence[int]) -> None:
-    """Where both columns have dots in a cell, show the dots of both, in the ink that is there."""
-    above, below = cells(over, canvas.height), cells(under, canvas.height)
+def _columns(dots: int, frame: Frame, broken: bool = False) -> list[int]:
+    """The columns of packed dots. broken: two cells are drawn, and one is left out."""
+    columns = unpack(dots, frame.columns, frame.height)
+    return [0 if at // 2 % 3 == 2 else c for at, c in enumerate(columns)] if broken else columns
+
+
+def _merge(canvas: Canvas, above: Sequence[str], below: Sequence[str]) -> None:
+    """Where both pictures have dots in a cell, show the dots of both, in the ink that is there."""
     for row, (top, bottom) in enumerate(zip(above, below, strict=True)):
+        if top.isspace() or bottom.isspace():
+            continue
         for column, (one, other) in enumerate(zip(top, bottom, strict=True)):
             if one != " " and other != " ":
                 canvas.glyphs[row][column] = chr(ord(one) | ord(other))

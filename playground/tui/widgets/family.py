@@ -113,8 +113,9 @@ class Pen:
         dots, above = 0, set[int]()
         for start, stop in stretches(curve):
             first, lows, highs = self._extents(curve, start, stop)
-            masks = self._joined(lows, highs)
-            if max(highs) > frame.y1:
+            whole = max(highs) <= frame.y1 and min(lows) >= frame.y0
+            masks = self._joined(lows, highs, whole)
+            if not whole:
                 for index, (low, high) in enumerate(zip(lows, highs, strict=True)):
                     if high > frame.y1:
                         above.add((first + index) // 2)
@@ -153,24 +154,26 @@ class Pen:
         lows, highs = plan.read(curve.ys[start:stop])
         return plan.first, lows, highs
 
-    def _dots(self, values: Sequence[float]) -> list[int]:
-        """The dot of each value, those beyond the frame at its edge."""
+    def _dots(self, values: Sequence[float], whole: bool = False) -> list[int]:
+        """The dot of each value, those beyond the frame at its edge. whole: none is beyond it."""
         low, high, top = self._frame.y0, self._frame.y1, self._frame.dots - 1
         unit = top / (high - low)
+        if whole:
+            return [int((y - low) * unit + 0.5) for y in values]
         return [
             int((y - low) * unit + 0.5) if low <= y <= high else 0 if y < low else top
             for y in values
         ]
 
-    def _joined(self, lows: Sequence[float], highs: Sequence[float]) -> list[int]:
+    def _joined(self, lows: Sequence[float], highs: Sequence[float], whole: bool) -> list[int]:
         """Columns from the lowest to the highest dot, and on to the column before."""
-        low = self._dots(lows)
-        high = low if lows is highs else self._dots(highs)
-        powers = self._powers
-        out = [powers[high[0] + 1] - powers[low[0]]]
-        # `before` are the dots next to those of the column before, below and above.
+        low = self._dots(lows, whole)
+        high = low if lows is highs else self._dots(highs, whole)
+        powers, bits = self._powers, self._powers[1:]  # `bits[dot]` is 1 << dot + 1
+        out = [bits[high[0]] - powers[low[0]]]
+        # A column goes on to the dot next to those of the column before, `down` to `up`.
         out += [
-            powers[(b if b > down - 1 else down - 1) + 1] - powers[a if a < up + 1 else up + 1]
+            bits[b if b >= down else down - 1] - powers[a if a <= up else up + 1]
             for a, b, down, up in zip(low[1:], high[1:], low, high, strict=False)
         ]
         return out

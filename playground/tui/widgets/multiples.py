@@ -17,7 +17,7 @@ from typing_extensions import override
 from playground.tui.widgets.braille import cells, unpack
 from playground.tui.widgets.canvas import CLIPPED, Canvas
 from playground.tui.widgets.curve import Curve
-from playground.tui.widgets.family import Drawn, Pen, framed
+from playground.tui.widgets.family import Pen, framed
 from playground.tui.widgets.line_widget import LineWidget, Run, WidgetOptions, strip_of
 from playground.tui.widgets.matrix import window
 from playground.tui.widgets.message import WidgetMessage
@@ -132,6 +132,10 @@ def arrange(grid: Grid, width: int, height: int, state: MultiplesState) -> GridP
     )
 
 
+_Picture = tuple[list[list[str]], frozenset[int]]
+"""The glyphs of a curve, line by line, and the columns in which it goes above the frame."""
+
+
 class SmallMultiples(LineWidget, can_focus=True):
     """A grid of tiny curves on one scale, with a cursor on one cell.
 
@@ -213,8 +217,8 @@ class SmallMultiples(LineWidget, can_focus=True):
         self._framed: tuple[object, Frame | None] | None = None
         self._pen: Pen | None = None
         self._pen_frame: Frame | None = None
-        self._drawn: dict[int, tuple[Curve, int, Drawn]] = {}
-        """By the identity of a curve: the curve, its revision, and its dots in the frame."""
+        self._drawn: dict[int, tuple[Curve, int, _Picture]] = {}
+        """By the identity of a curve: the curve, its revision, and its picture in the frame."""
         self._places: GridPlaces | None = None  # as last painted
 
     # -- data ----------------------------------------------------------------------------------
@@ -330,13 +334,17 @@ class SmallMultiples(LineWidget, can_focus=True):
             self._framed = (key, framed(curves, width, rows, rounded=False))
         return self._framed[1]
 
-    def _draw(self, curve: Curve, frame: Frame) -> Drawn:
-        """The dots of a curve; of one that has not grown, those of the last time."""
+    def _draw(self, curve: Curve, frame: Frame) -> _Picture:
+        """The lines of a curve, and the columns in which it goes above the frame; of a curve that
+        has not grown, those of the last time."""
         if self._pen is None or self._pen_frame != frame:
             self._pen, self._pen_frame, self._drawn = Pen(frame), frame, {}
         known = self._drawn.get(id(curve))
         if known is None or known[0] is not curve or known[1] != curve.revision:
-            known = self._drawn[id(curve)] = (curve, curve.revision, self._pen.draw(curve))
+            drawn = self._pen.draw(curve)
+            columns = unpack(drawn.dots, frame.columns, frame.height)
+            picture = [list(line) for line in cells(columns, frame.height)], drawn.above
+            known = self._drawn[id(curve)] = (curve, curve.revision, picture)
         return known[2]
 
     def _headings(self, canvas: Canvas, places: GridPlaces, frame: Frame | None) -> None:
@@ -385,14 +393,12 @@ class SmallMultiples(LineWidget, can_focus=True):
         else:
             text, ink = self._value(cell.value, room, best), "best" if best else "value"
             if frame is not None and places.high > 1:
-                drawn = self._draw(cell.curve, frame)
                 stroke = "pointed" if pointed else "curve"
-                columns = unpack(drawn.dots, frame.columns, frame.height)
-                for down, glyphs in enumerate(cells(columns, frame.height)):
-                    for across, glyph in enumerate(glyphs):
-                        if glyph != " ":
-                            canvas.put(y + down, x + across, glyph, stroke)
-                for across in drawn.above:
+                lines, above = self._draw(cell.curve, frame)
+                for down, glyphs in enumerate(lines):
+                    canvas.glyphs[y + down][x : x + room] = glyphs
+                    canvas.inks[y + down][x : x + room] = [stroke] * room
+                for across in above:
                     canvas.put(y, x + min(across, room - 1), CLIPPED, "clipped")
         if pointed:
             canvas.write(line, x, fit(text, room), "cursor" if self.has_focus else "pointed")
