@@ -37,7 +37,7 @@ AXIS_FROM = 5
 CHOSEN, MEAN = "━", "╍"
 """The signs of the chosen curve and of the mean in the legend."""
 AT_ONCE = 0.06
-"""Seconds of drawing new curves before the screen is shown and keys are heard; the other curves
+"""CPU seconds of drawing new curves before the screen is shown and keys are heard; the other curves
 follow."""
 _NOTHING = Drawn(0)
 CURSOR = Binding.Group("cursor", compact=True)
@@ -311,8 +311,8 @@ class CurveFamily(LineWidget, can_focus=True):
         if self._pen is None or self._pen_frame != frame:
             self._pen, self._pen_frame, self._drawn = Pen(frame), frame, {}
         family, before = self._family, self._drawn
-        self._drawn = {}
-        until = time.perf_counter() + AT_ONCE
+        self._drawn, fresh = {}, False
+        until = time.thread_time() + AT_ONCE
         curves: Sequence[Curve] = family.curves
         chosen = self._chosen
         if chosen is not None:  # the chosen curve is never among those that wait
@@ -320,8 +320,9 @@ class CurveFamily(LineWidget, can_focus=True):
         for curve in curves:
             known = before.get(id(curve))
             if known is None or known[1] != curve.revision:
-                if self._drawn and time.perf_counter() > until:
+                if fresh and time.thread_time() > until:
                     continue
+                fresh = True
                 known = (curve, curve.revision, self._pen.draw(curve))
             self._drawn[id(curve)] = known
         out = [self._drawn.get(id(curve), (None, 0, _NOTHING))[2] for curve in family.curves]

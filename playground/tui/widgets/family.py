@@ -19,8 +19,8 @@ from playground.tui.widgets.braille import pack, run, stride
 from playground.tui.widgets.curve import Curve
 from playground.tui.widgets.plot import Frame, y_range
 
-_ROOM = 1.0
-"""How far the frame may reach above the starts of the calmer curves, in heights of theirs."""
+_ROOM = 0.5
+"""How far the frame may reach above the calmer curves in any case, as a part of their height."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +78,9 @@ def framed(curves: Sequence[Curve], width: int, height: int, rounded: bool = Tru
     far above most others; None without a value.
 
     The frame reaches down to the lowest value: the best run is always whole. It reaches up to the
-    highest curve whose highest value lies no further above the calmer quarter of the curves than
-    that quarter lies above the lowest value. One run that diverges flattens no other.
+    highest curve whose highest value lies no further above that of the calmer quarter of the curves
+    than the latter lies above the lowest value, or than half of itself. One run that diverges
+    flattens no other.
 
     rounded: the frame ends at round numbers, so that it does not tremble as points arrive.
     """
@@ -88,7 +89,7 @@ def framed(curves: Sequence[Curve], width: int, height: int, rounded: bool = Tru
         return None
     low, highs = min(extent[0] for extent in found), sorted(extent[1] for extent in found)
     calm = highs[(len(highs) - 1) // 4]
-    limit = calm + _ROOM * max(calm - low, abs(calm) * 1e-6)
+    limit = calm + max(calm - low, _ROOM * abs(calm))
     high = max(high for high in highs if high <= limit)
     if rounded or high - low < 1e-6 * max(abs(high), 1e-6):
         low, high = y_range([(low, high)], [], False, height)
