@@ -13,7 +13,7 @@ from typing import Any
 import click
 
 from playground.cli import completion
-from playground.cli.help import CONTEXT, KNOBS, PATH, PlayOrCommand, Seconds, option
+from playground.cli.help import CONTEXT, KNOBS, PATH, PlayOrCommand, Seconds, Tolerance, option
 from playground.cli.options import (
     TrainOptions,
     changes,
@@ -372,25 +372,98 @@ def inside(
 
 
 @cli.command(context_settings=CONTEXT, epilog=RUN)
-@click.argument("model", metavar="[RUN|CHECKPOINT]", required=False,
-                shell_complete=completion.runs)  # fmt: skip
+@click.argument("model", metavar="[RUN|FILE]", required=False,
+                shell_complete=completion.models)  # fmt: skip
 @option("--samples", section="Score", type=click.IntRange(0, 1000), default=100, metavar="N",
         help="Texts to sample; 0 for none (100).")  # fmt: skip
 @option("--seed", section="Score", type=int, default=42, metavar="N",
         help="The same seed gives the same samples (42).")  # fmt: skip
+@option("--rule", section="Score", metavar="REGEX",
+        help="What a valid sample matches from end to end (the rule of the run's metric "
+             "valid-share).")  # fmt: skip
 @option("--json", "as_json", is_flag=True, section="Score",
         help="As one JSON object, every number in full.")  # fmt: skip
 @plugin_options
-def score(model: str | None, sources: PluginSources, samples: int, seed: int, as_json: bool) -> int:
+def score(
+    model: str | None,
+    sources: PluginSources,
+    samples: int,
+    seed: int,
+    rule: str | None,
+    as_json: bool,
+) -> int:
     """Tell how good a model is, each figure with its 95 % interval.
 
     On held-out texts that it has not seen, against counting and compressing, and by its samples.
-    The model is a recorded run (the one trained last), or a .safetensors file, whose data must be
-    as they were. docs/score.md describes every figure.
+    The model is a recorded run (the one trained last), a run in a FILE (.microgpt-run), or a saved
+    model (.safetensors), whose data must be as they were. docs/score.md describes every figure.
     """
     from playground.cli.score import show_score
 
-    return show_score(model, sources, samples=samples, seed=seed, as_json=as_json)
+    return show_score(model, sources, samples=samples, seed=seed, rule=rule, as_json=as_json)
+
+
+@cli.command("check-run", context_settings=CONTEXT, epilog=RUN)
+@click.argument("run", metavar="RUN|FILE", shell_complete=completion.models)
+@option("--against", required=True, section="Baseline", metavar="RUN|FILE",
+        shell_complete=completion.models,
+        help="The baseline: a recorded run, or a file as RUN may be one.")  # fmt: skip
+@option("--bits", section="Allowed", type=Tolerance(0), default="0.02", metavar="X",
+        help="Bits a character more on held-out texts (0.02).")  # fmt: skip
+@option("--calibration", section="Allowed", type=Tolerance(0, 1), default="0.02", metavar="X",
+        help="Expected calibration error more, 0 to 1 (0.02).")  # fmt: skip
+@option("--recited", section="Allowed", type=Tolerance(0, 1), default="0.05", metavar="X",
+        help="Share of the samples that is recited more, 0 to 1 (0.05).")  # fmt: skip
+@option("--duplicates", section="Allowed", type=Tolerance(0, 1), default="0.05", metavar="X",
+        help="Share that is equal to an earlier sample more (0.05).")  # fmt: skip
+@option("--valid", section="Allowed", type=Tolerance(0, 1), default="0.05", metavar="X",
+        help="Share that the rule allows less (0.05).")  # fmt: skip
+@option("--samples", section="Allowed", type=Tolerance(0, 1), default="any", metavar="X",
+        help="Share of the samples that are other texts, by the same dice (any).")  # fmt: skip
+@option("--probes", section="Allowed", type=Tolerance(0, 1), default="any", metavar="X",
+        help="Share of the prompts with another answer, by the same dice (any).")  # fmt: skip
+@option("--prompts", section="Texts", type=PATH, metavar="FILE",
+        help="A file of probes to ask both (those of the baseline).")  # fmt: skip
+@option("--count", section="Texts", type=click.IntRange(0, 1000), default=100, metavar="N",
+        help="Texts to sample of each; 0 for none (100).")  # fmt: skip
+@option("--seed", section="Texts", type=int, default=42, metavar="N",
+        help="The dice of the samples (42).")  # fmt: skip
+@option("--rule", section="Texts", metavar="REGEX",
+        help="What a valid sample matches from end to end (the rule of the baseline).")  # fmt: skip
+@option("--json", "as_json", is_flag=True, section="Output",
+        help="As one JSON object, every number in full.")  # fmt: skip
+@plugin_options
+def check_run(
+    run: str,
+    sources: PluginSources,
+    against: str,
+    prompts: Path | None,
+    count: int,
+    seed: int,
+    rule: str | None,
+    as_json: bool,
+    **allowed: float,
+) -> int:
+    """Compare a run with a baseline, for scripts.
+
+    The exit code is 0 if nothing is worse than allowed, and 1 if something is, or cannot be
+    compared. Both read the same held-out texts and draw with the same dice, so that luck alone is
+    no regression. X is a number, or any for any amount. RUN is a recorded run, or a FILE: a run
+    (.microgpt-run) or a saved model (.safetensors). docs/check-run.md has a recipe.
+    """
+    from playground.cli.check_run import check_run as check
+
+    return check(
+        run,
+        against,
+        sources,
+        allowed=allowed,
+        prompts=prompts,
+        count=count,
+        seed=seed,
+        rule=rule,
+        as_json=as_json,
+    )
 
 
 @cli.command(context_settings=CONTEXT, epilog=KNOBS.format(commands="`microgpt-play exporters`"))

@@ -18,7 +18,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,7 @@ _MOST = 100
 """Runs that are offered at most, the newest first."""
 _PLAIN = re.compile(r"[\w.+][\w.+-]*", re.ASCII)
 _SAVED = ".safetensors"
+_RUN = ".microgpt-run"
 
 Completer = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
 
@@ -79,12 +80,23 @@ def runs(_: click.Context, __: click.Parameter, begun: str) -> list[CompletionIt
 
 def checkpoints(_: click.Context, __: click.Parameter, begun: str) -> list[CompletionItem]:
     """The saved models in the folder that is typed, and its folders; any file if there are none."""
+    return _files(begun, (_SAVED,))
+
+
+def models(context: click.Context, param: click.Parameter, begun: str) -> list[CompletionItem]:
+    """The recorded runs, and the files of saved models and of runs; any file if there are none."""
+    found, saved = runs(context, param, begun), _files(begun, (_SAVED, _RUN))
+    # Shells forget what came before an item that means any file, so that it stands first.
+    return [*saved, *found] if saved[0].type == "file" else [*found, *saved]
+
+
+def _files(begun: str, suffixes: Sequence[str]) -> list[CompletionItem]:
     folder, _slash, name = begun.rpartition("/")
     prefix = f"{folder}/" if _slash else ""
     found: list[CompletionItem] = []
     with contextlib.suppress(OSError):
         for path in sorted(Path(prefix or ".").iterdir()):
-            saved = path.suffix == _SAVED and path.is_file()
+            saved = path.suffix in suffixes and path.is_file()
             if path.name.startswith(name) and _PLAIN.fullmatch(path.name) and saved:
                 found.append(CompletionItem(f"{prefix}{path.name}"))
     plain = all(_PLAIN.fullmatch(part) for part in prefix.split("/") if part)

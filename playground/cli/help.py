@@ -25,11 +25,22 @@ PATH = click.Path(path_type=Path, readable=False)
 class Seconds(click.FloatRange):
     """A number of seconds in a range. NaN, which passes the comparisons of a range, is refused."""
 
+    name = "number of seconds"
+
     def convert(self, value: Any, param: Any, ctx: Any) -> float:
         number: float = super().convert(value, param, ctx)
         if math.isnan(number):
-            self.fail(f"{value!r} is no number of seconds.", param, ctx)
+            self.fail(f"{value!r} is no {self.name}.", param, ctx)
         return number
+
+
+class Tolerance(Seconds):
+    """A number in a range, or "any", which stands for any amount and is inf."""
+
+    name = "tolerance"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> float:
+        return math.inf if value == "any" else super().convert(value, param, ctx)
 
 
 class _Option(click.Option):
@@ -41,7 +52,8 @@ class _Option(click.Option):
 
     def type_cast_value(self, ctx: click.Context, value: Any) -> Any:
         """As click has it, but a number that `read_number` refuses is refused with its advice."""
-        if isinstance(value, str) and isinstance(self.type, (_INT, _FLOAT)):
+        any_amount = isinstance(self.type, Tolerance) and value == "any"
+        if isinstance(value, str) and isinstance(self.type, (_INT, _FLOAT)) and not any_amount:
             try:
                 read_number(value, whole=isinstance(self.type, _INT))
             except ValueError as error:

@@ -21,11 +21,20 @@ LARGEST = 4_000_000
 HINT = "--probes"
 
 
-def read_probes(path: Path) -> ProbeSet:
-    """The probe set in a file. Raises click.BadParameter, which names what is wrong, and its line.
+def read_probes(path: Path, hint: str = HINT) -> ProbeSet:
+    """The probe set in a file. hint: the option that named it. Raises click.BadParameter, which
+    names what is wrong, and its line.
 
     Prompts that the model cannot read are found when the run is open: see Prober.skipped.
     """
+    try:
+        return _read(path)
+    except click.BadParameter as error:
+        error.param_hint = hint
+        raise
+
+
+def _read(path: Path) -> ProbeSet:
     text = _text(path)
     if path.suffix.lower() == ".json":
         return _from_json(text, path)

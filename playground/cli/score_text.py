@@ -2,26 +2,35 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import click
 
 from playground.cli.inside_text import Lines, quoted, wrapped
-from playground.cli.listing import echo_line, in_columns
+from playground.cli.listing import echo_line, in_columns, terminal_width
+from playground.cli.named_model import source_words
+from playground.lab.protocol import score as words
+from playground.lab.protocol.score import Row
 from playground.widths import cell_len, fit
-from playground.words import many
 
 _TEXT = 30
 """Columns of a text, at most."""
 _WORST = 5
 """Tokens and contexts that are listed; --json has ten."""
+_SHOWN = 5
+"""Samples that are listed; --json has more."""
+_GAP = "  "
 
 
 def print_score(shown: Mapping[str, Any]) -> None:
     """Print a score. shown: the object that --json prints."""
-    for number, lines in enumerate(_parts(shown)):
+    print_parts(_parts(shown))
+
+
+def print_parts(parts: Iterator[Lines]) -> None:
+    """Print blocks of lines, with a blank line between two."""
+    for number, lines in enumerate(parts):
         if number:
             click.echo()
         for line in lines:
@@ -31,118 +40,60 @@ def print_score(shown: Mapping[str, Any]) -> None:
 def _parts(shown: Mapping[str, Any]) -> Iterator[Lines]:
     yield wrapped(shown["verdict"])
     held = shown["heldout"]
-    yield wrapped(_read(shown["model"], held, shown["training"]))
+    source = source_words(shown["model"])
+    begin = f"{source[:1].upper()}{source[1:]} after step {shown['model']['step']:,}. "
+    yield wrapped(begin + words.read_words(held, shown["training"]))
     if held["unseen"]:
-        yield _losses(held)
-        yield _calibration(held["calibration"])
-        yield _worst(held)
+        lines = table([words.LOSSES, *words.losses(held), *words.competitors(held)])
+        yield lines if held["bits_per_character"] is not None else [
+            *lines, *wrapped(words.NO_BITS)
+        ]  # fmt: skip
+        found = held["calibration"]
+        yield [
+            *table([words.CALIBRATION, *words.calibration(found)]),
+            *wrapped(words.calibration_words(found)),
+        ]
+        yield table([words.WORST, *words.worst(held, _WORST, lambda name: quoted(name))])
     if shown["samples"]["count"]:
-        yield _samples(shown["samples"])
-        yield _texts(shown["samples"]["texts"])
+        yield table(words.samples(shown["samples"]))
+        yield table([words.TEXTS, *words.texts(shown["samples"]["texts"], _SHOWN, cut)])
 
 
-def _read(model: Mapping[str, Any], held: Mapping[str, Any], training: Mapping[str, Any]) -> str:
-    if "run" in model:
-        name = in_columns(model["name"] or "")
-        source = f"Run {model['run']}{f' “{name}”' if name else ''}"
-    else:
-        source = in_columns(model["checkpoint"])
-    said = f"{source} after step {model['step']:,}. "
-    if held["documents"]:
-        said += (
-            f"Of {many(held['documents'], 'held-out text')} {held['looked_at']:,} were looked at, "
-            f"and {held['left_out']:,} left out as they stand in the training texts, too: "
-            f"{held['unseen']:,} remain. "
-        )
-    return said + (
-        f"Counted, compressed and searched: {training['looked_at']:,} of "
-        f"{many(training['documents'], 'training text')}."
-    )
+def cut(text: str, most: int = _TEXT) -> str:
+    """A text for a cell of `most` columns at most."""
+    shown = in_columns(text) or "∅"
+    return fit(shown, most).rstrip() if cell_len(shown) > most else shown
 
 
-def _figure(one: Mapping[str, float], digits: int = 3) -> list[str]:
-    low, high = f"{one['low']:.{digits}f}", f"{one['high']:.{digits}f}"
-    known = math.isfinite(one["high"])
-    return [f"{one['value']:.{digits}f}", f"{low} to {high}" if known else "unknown"]
-
-
-def _share(one: Mapping[str, float]) -> list[str]:
-    known = math.isfinite(one["high"])
-    between = f"{one['low']:.0%} to {one['high']:.0%}" if known else "unknown"
-    return [f"{one['value']:.0%}", between]
-
-
-def _losses(held: Mapping[str, Any]) -> Lines:
-    own = held["bits_per_character"]
-    rows = [["unseen texts", "", "95 %", ""]]
-    if own is not None:
-        rows.append([held["unit"], *_figure(own), ""])
-    rows.append(["nats a token", *_figure(held["nats_per_token"]), ""])
-    rows.append(["effective choices", *_figure(held["effective_choices"], 2), ""])
-    for name, one in held["against"].items():
-        apart = "" if one["told_apart"] else "not told apart"
-        rows.append([name, *_figure(one["bits"]), apart])
-    rows += [[name, *_figure(one), ""] for name, one in held["compressors"].items()]
-    lines = _table(rows)
-    if own is None:
-        lines += wrapped(
-            "The tokens do not give back the texts, so there are no bits a character: the figures "
-            "of the counts are in bits a token."
-        )
+def table(rows: Sequence[Row]) -> Lines:
+    """Rows of cells below their titles, each column as wide as its widest cell. Where the terminal
+    is too narrow, each row stands as a few lines: its name, and then its cells with their
+    titles."""
+    widths = [max(map(cell_len, column)) for column in zip(*rows, strict=True)]
+    if sum(widths) + len(_GAP) * (len(widths) - 1) <= terminal_width():
+        return [
+            _GAP.join(fit(cell, width) for cell, width in zip(row, widths, strict=True))
+            for row in rows
+        ]
+    titles, *rest = rows
+    lines = wrapped(titles[0])
+    for row in rest:
+        lines += wrapped(row[0])
+        cells = [
+            f"{title} {cell}".strip()
+            for title, cell in zip(titles[1:], row[1:], strict=True)
+            if cell
+        ]
+        lines += [f"{_GAP}{line}" for line in _flowing(cells, terminal_width() - len(_GAP))]
     return lines
 
 
-def _calibration(found: Mapping[str, Any]) -> Lines:
-    rows = [["the likeliest token", "says", "is right", "95 %", "tokens"]]
-    for one in found["bins"]:
-        name = f"{one['from']:.0%} to {one['to']:.0%}"
-        rows.append([name, f"{one['confidence']:.0%}", *_share(one["right"]), f"{one['tokens']:,}"])
-    value, between = _figure(found["error"])
-    return [*_table(rows), f"expected calibration error {value} (95 % {between})"]
-
-
-def _worst(held: Mapping[str, Any]) -> Lines:
-    rows = [["worst at", "nats", "95 %", "of the loss", "times"]]
-    for label, found in (("", held["worst_tokens"]), ("after ", held["worst_contexts"])):
-        for one in found[:_WORST]:
-            name = label + quoted("".join(one["tokens"]))
-            share = f"{one['share']:.1%}"
-            rows.append([name, *_figure(one["nats"], 2), share, f"{one['count']:,}"])
-    return _table(rows)
-
-
-def _samples(found: Mapping[str, Any]) -> Lines:
-    rows = [[many(found["count"], "sample"), "", "95 %"]]
-    for name, key in (
-        ("new", "new"),
-        ("training texts", "in_training"),
-        ("recited, whole or in pieces", "recited"),
-        ("characters in recited runs", "covered"),
-        ("equal to an earlier sample", "duplicates"),
-        ("valid by the run's rule", "valid"),
-    ):
-        if found[key] is not None:
-            rows.append([name, *_share(found[key])])
-    rows.append(["longest run also in training", *_figure(found["longest_run"], 1)])
-    if found["heldout"] is not None:
-        rows.append(["  the same of held-out texts", *_figure(found["heldout"]["longest_run"], 1)])
-    rows.append(["edits from the nearest one", *_figure(found["edit_distance"], 1)])
-    return _table(rows)
-
-
-def _texts(texts: Sequence[Mapping[str, Any]]) -> Lines:
-    rows = [["sample", "edits", "nearest training text"]]
-    rows += [[_cut(one["text"]), f"{one['distance']:,}", _cut(one["nearest"])] for one in texts]
-    return _table(rows)
-
-
-def _cut(text: str) -> str:
-    shown = in_columns(text) or "∅"
-    return fit(shown, _TEXT).rstrip() if cell_len(shown) > _TEXT else shown
-
-
-def _table(rows: Sequence[Sequence[str]]) -> Lines:
-    """Rows of cells, each column as wide as its widest cell."""
-    widths = [max(map(cell_len, column)) for column in zip(*rows, strict=True)]
-    return ["  ".join(fit(cell, width) for cell, width in zip(row, widths, strict=True))
-            for row in rows]  # fmt: skip
+def _flowing(cells: Sequence[str], width: int) -> Lines:
+    """Cells side by side, as many in a line as fit."""
+    lines: Lines = []
+    for cell in cells:
+        if lines and cell_len(lines[-1]) + len(_GAP) + cell_len(cell) <= width:
+            lines[-1] += _GAP + cell
+        else:
+            lines += [cell] if cell_len(cell) <= width else [fit(cell, width)]
+    return lines

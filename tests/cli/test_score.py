@@ -65,7 +65,7 @@ def test_the_score_in_words_has_the_figures_of_the_json(play: Play) -> None:
     assert " ".join(done.out.split()).startswith(shown["verdict"])
     for name in ("nats_per_token", "bits_per_character"):
         assert f"{shown['heldout'][name]['value']:.3f}" in done.out
-    for one in shown["samples"]["texts"]:
+    for one in shown["samples"]["texts"][:5]:
         assert one["nearest"] in done.out
 
 

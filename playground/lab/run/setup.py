@@ -40,6 +40,11 @@ from playground.strict import Refusal, parsed
 MAX_DISPLAYED = 1024
 
 
+class DataChangedError(LabError):
+    """The data hold text that the saved tokenizer does not know, so they are others than it was
+    trained on."""
+
+
 @dataclass(slots=True)
 class PreparedRun:
     """All the parts of a session, which fit each other."""
@@ -394,9 +399,11 @@ def _title(choice: Choice) -> str:
 
 def _unknown(error: UnknownTextError, encoder: Encoder, checkpoint: Checkpoint | None) -> LabError:
     if checkpoint is not None:
-        return _failed(
-            "The data have changed",
-            f"{one_line(str(error))}, as it was saved. Train a new run on these data.",
+        return DataChangedError(
+            Failure(
+                "The data have changed",
+                f"{one_line(str(error))}, as it was saved. Train a new run on these data.",
+            )
         )
     return LabError(
         failure_of(encoder.guard.broken("encode", f"unknown text in its own training: {error}"))

@@ -58,12 +58,30 @@ def calibration_error(documents: Sequence[Sequence[Prediction]], bootstrap: Boot
     Chance alone makes it larger than 0, and the resamples larger than the value, so that the lower
     end of its interval is the value itself or little below.
     """
+    return bootstrap.figure(_columns(documents), _error)
+
+
+def calibration_change(
+    baseline: Sequence[Sequence[Prediction]],
+    run: Sequence[Sequence[Prediction]],
+    bootstrap: Bootstrap,
+) -> Figure:
+    """The error of the run less that of the baseline. Both: predictions of the same documents."""
+    one, other = _columns(baseline), _columns(run)
+    return bootstrap.figure(
+        [*one, *other], lambda sums: _error(sums[len(one) :]) - _error(sums[: len(one)])
+    )
+
+
+def _columns(documents: Sequence[Sequence[Prediction]]) -> list[list[float]]:
+    """One number a document in each: its tokens, then its summed gaps in each bin that is used."""
     gaps: list[list[float]] = [[0.0] * len(documents) for _ in range(BINS)]
-    tokens = [float(len(document)) for document in documents]
     for place, document in enumerate(documents):
         for one in document:
             gaps[bin_of(one.confidence)][place] += one.confidence - one.right
-    used = [gap for gap in gaps if any(gap)]
-    return bootstrap.figure(
-        [tokens, *used], lambda sums: sum(map(abs, sums[1:])) / sums[0] if sums[0] else 0.0
-    )
+    return [[float(len(document)) for document in documents], *(gap for gap in gaps if any(gap))]
+
+
+def _error(sums: Sequence[float]) -> float:
+    """The error that follows from the sums of `_columns`."""
+    return sum(map(abs, sums[1:])) / sums[0] if sums[0] else 0.0

@@ -81,8 +81,3 @@ def nearest(text: str, documents: Sequence[str]) -> Nearest:
     if found is None:
         raise ValueError("there are no documents to be near to")
     return Nearest(text, found[0], int(found[1]))
-
-
-def duplicates(texts: Sequence[str]) -> int:
-    """How many of the texts are equal to an earlier one."""
-    return len(texts) - len(set(texts))

@@ -87,3 +87,7 @@ class Bootstrap:
     def ratio(self, above: Sequence[float], below: Sequence[float]) -> Figure:
         """The sum of one column over the sum of another; 0 where the latter is 0."""
         return self.figure([above, below], lambda sums: sums[0] / sums[1] if sums[1] else 0.0)
+
+    def mean(self, column: Sequence[float]) -> Figure:
+        """The mean of a column over the documents."""
+        return self.ratio(column, [1.0] * self._count)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from playground.lab.protocol.failures import Progress
 from playground.lab.run.baselines import predicted
 from playground.lab.run.data import Encoder
+from playground.lab.score.work import Work
 
 _EVERY = 4096
 END = "\n"
@@ -24,6 +26,11 @@ class Piece:
     """True if the end of the document is predicted, too."""
     faithful: bool = True
     """True if the tokens give back the text; a tokenizer that drops something does not."""
+
+    @property
+    def key(self) -> tuple[str, bool]:
+        """What two models must have alike, to be compared on this piece: what they read of it."""
+        return self.text, self.whole
 
     @property
     def characters(self) -> int:
@@ -55,24 +62,21 @@ def _shared(one: str, other: str) -> str:
     return one[: next((at for at, (a, b) in pairs if a != b), min(len(one), len(other)))]
 
 
-def unseen(
-    pieces: Sequence[Piece], trained: Iterable[str], told: Callable[[int], None] = lambda _: None
-) -> list[Piece]:
+def unseen(pieces: Sequence[Piece], trained: Sequence[str]) -> Work[list[Piece]]:
     """The pieces that the training documents do not hold, as far as the model reads both: a whole
-    piece is no training document, and none begins with a piece that is cut. told: called with the
-    training documents done so far."""
+    piece is no training document, and none begins with a piece that is cut."""
     wholes = {piece.text for piece in pieces if piece.whole}
     cut: dict[int, set[str]] = {}
     for piece in pieces:
         if not piece.whole:
             cut.setdefault(len(piece.text), set()).add(piece.text)
     known: set[tuple[str, bool]] = set()
-    for number, text in enumerate(trained):
+    for number, text in enumerate(trained if pieces else ()):
         if number % _EVERY == 0:
-            told(number)
+            yield Progress("looking for held-out texts in the training texts", number, len(trained))
         if text in wholes:
             known.add((text, True))
         for length, texts in cut.items():
             if text[:length] in texts:
                 known.add((text[:length], False))
-    return [piece for piece in pieces if (piece.text, piece.whole) not in known]
+    return [piece for piece in pieces if piece.key not in known]

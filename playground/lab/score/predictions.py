@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from microgpt.engine import Decoder
+from playground.lab.protocol.failures import Progress
+from playground.lab.score.work import Work
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,14 +39,11 @@ def predict(decoder: Decoder, bos: int, targets: Sequence[int]) -> list[Predicti
 
 
 def predict_all(
-    make: Callable[[], Decoder],
-    bos: int,
-    documents: Sequence[Sequence[int]],
-    told: Callable[[int], None] = lambda _: None,
-) -> list[list[Prediction]]:
-    """`predict` of each document. told: called with the documents done so far."""
+    make: Callable[[], Decoder], bos: int, documents: Sequence[Sequence[int]]
+) -> Work[list[list[Prediction]]]:
+    """`predict` of each document, with a fresh decoder for each."""
     found = []
     for number, targets in enumerate(documents):
-        told(number)
+        yield Progress("measuring the held-out loss", number, len(documents))
         found.append(predict(make(), bos, targets))
     return found

@@ -14,11 +14,12 @@ from playground.lab.run.data import Encoder
 from playground.lab.score import compressors
 from playground.lab.score.calibration import calibration_error, reliability
 from playground.lab.score.competitors import nats_of_each
-from playground.lab.score.copying import Copied, copied, duplicates, joined, nearest
+from playground.lab.score.copying import Copied, copied, joined, nearest
 from playground.lab.score.interval import Bootstrap, Figure, wilson
 from playground.lab.score.pieces import Piece, piece_of, unseen
 from playground.lab.score.predictions import Prediction, predict_all
 from playground.lab.score.verdict import verdict
+from playground.lab.score.work import Work, finished
 from playground.lab.score.worst import Costly, worst_contexts, worst_tokens
 
 AFFORDED = 2**26
@@ -30,10 +31,8 @@ MOST_TOKENS = 2**16
 TRAINING = 2**20
 """Characters of training text that are counted, compressed and searched at most. The documents are
 taken in the order in which the run learns from them."""
-SHOWN = 5
-"""Samples that are shown with their nearest training document."""
-
-Tell = Callable[[Progress], None]
+SHOWN = 20
+"""Samples that are listed with their nearest training document."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +61,18 @@ class Subject:
     """The regular expression that a valid text matches; None if the run has no rule."""
 
 
-def score(subject: Subject, tell: Tell = lambda _: None) -> dict[str, Any]:
-    """Every figure, as JSON has it. Raises LabError for a model whose losses are not finite."""
-    training = _training(subject, tell)
-    heldout = _chosen(subject, tell)
-    held, bits, unit, differences = _held_out(subject, training, heldout, tell)
-    of_samples, whole, recited, reference = _samples(subject, training, heldout, tell)
+def score(subject: Subject, tell: Callable[[Progress], None] = lambda _: None) -> dict[str, Any]:
+    """As `scoring`, in one go. tell: called with what is being done."""
+    return finished(scoring(subject), tell)
+
+
+def scoring(subject: Subject) -> Work[dict[str, Any]]:
+    """Every figure, as JSON has it. Raises LabError for a model whose losses are not finite, and
+    for a rule that cannot be used; PluginError."""
+    training = yield from training_pieces(subject)
+    heldout = yield from heldout_pieces(subject, most_tokens(subject))
+    held, bits, unit, differences = yield from _held_out(subject, training, heldout)
+    of_samples, whole, recited, reference = yield from _samples(subject, training, heldout)
     return {
         "verdict": verdict(bits, unit, differences, whole, recited, reference),
         "heldout": held,
@@ -80,11 +85,12 @@ def score(subject: Subject, tell: Tell = lambda _: None) -> dict[str, Any]:
     }
 
 
-def _training(subject: Subject, tell: Tell) -> list[Piece]:
+def training_pieces(subject: Subject) -> Work[list[Piece]]:
+    """The training pieces that are counted, compressed and searched: the first ones."""
     found: list[Piece] = []
     characters = 0
     for number, text in enumerate(subject.train):
-        tell(Progress("reading the training texts", number, len(subject.train)))
+        yield Progress("reading the training texts", number, len(subject.train))
         piece = piece_of(text, subject.encoder)
         found.append(piece)
         characters += piece.characters
@@ -93,13 +99,17 @@ def _training(subject: Subject, tell: Tell) -> list[Piece]:
     return found
 
 
-def _chosen(subject: Subject, tell: Tell) -> list[Piece]:
-    """The held-out pieces that are read: the first ones, as many as are afforded."""
-    most = min(MOST_TOKENS, AFFORDED // subject.parameters)
+def most_tokens(subject: Subject) -> int:
+    """The held-out tokens that this model can afford to read."""
+    return min(MOST_TOKENS, AFFORDED // subject.parameters)
+
+
+def heldout_pieces(subject: Subject, most: int) -> Work[list[Piece]]:
+    """The held-out pieces that are read: the first ones, up to so many tokens, LEAST at least."""
     found: list[Piece] = []
     tokens = 0
     for text in subject.heldout:
-        tell(Progress("reading the held-out texts", len(found), len(subject.heldout)))
+        yield Progress("reading the held-out texts", len(found), len(subject.heldout))
         piece = piece_of(text, subject.encoder)
         tokens += len(piece.targets)
         if len(found) >= LEAST and tokens > most:
@@ -108,19 +118,27 @@ def _chosen(subject: Subject, tell: Tell) -> list[Piece]:
     return found
 
 
+def check_finite(nats: Sequence[float]) -> None:
+    """Raise LabError unless all of these losses are finite."""
+    if not all(map(math.isfinite, nats)):
+        raise LabError(
+            Failure(
+                "The model cannot be scored",
+                "Its losses are not finite (inf, nan): it has diverged, or gives a text no chance. "
+                "Go back to a step before that, or train with a smaller learning rate.",
+                kind="diverged",
+            )
+        )
+
+
 # ---------------------------------------------------------------- held-out texts
 
 
 def _held_out(
-    subject: Subject, training: Sequence[Piece], chosen: Sequence[Piece], tell: Tell
-) -> tuple[dict[str, Any], Figure | None, str, dict[str, Figure]]:
+    subject: Subject, training: Sequence[Piece], chosen: Sequence[Piece]
+) -> Work[tuple[dict[str, Any], Figure | None, str, dict[str, Figure]]]:
     """(as JSON has it; what the model needs; of which unit; how much more than each count)."""
-    count = len(subject.train)
-
-    def looking(done: int) -> None:
-        tell(Progress("looking for held-out texts in the training texts", done, count))
-
-    pieces = unseen(chosen, subject.train, looking) if chosen else []
+    pieces = yield from unseen(chosen, subject.train)
     held: dict[str, Any] = {
         "documents": len(subject.heldout),
         "looked_at": len(chosen),
@@ -129,24 +147,14 @@ def _held_out(
     }
     if not pieces:
         return held, None, "", {}
-
-    def reading(done: int) -> None:
-        tell(Progress("measuring the held-out loss", done, len(pieces)))
-
     documents = [piece.targets for piece in pieces]
-    predictions = predict_all(subject.decoder, subject.encoder.bos_id, documents, reading)
+    predictions = yield from predict_all(subject.decoder, subject.encoder.bos_id, documents)
     nats = [math.fsum(one.loss for one in some) for some in predictions]
-    if not all(map(math.isfinite, nats)):
-        raise LabError(
-            Failure(
-                "The model cannot be scored",
-                "Its losses are not finite (inf, nan): it has diverged, or gives a text no chance.",
-            )
-        )
-    tell(Progress("counting", 0, 0))
-    counted = nats_of_each(
+    check_finite(nats)
+    counted = yield from nats_of_each(
         [piece.targets for piece in training], documents, subject.encoder.vocab_size
     )
+    yield Progress("measuring the intervals", 0, 0)
     bootstrap = Bootstrap(len(pieces))
     tokens = [float(len(targets)) for targets in documents]
     characters = [float(piece.characters) for piece in pieces]
@@ -161,6 +169,7 @@ def _held_out(
     differences = {
         name: bits([a - b for a, b in zip(nats, its, strict=True)]) for name, its in counted.items()
     }
+    compressed = (yield from _compressed(training, pieces)) if comparable else {}
     held |= {
         "tokens": int(sum(tokens)),
         "characters": int(sum(characters)),
@@ -176,7 +185,7 @@ def _held_out(
             }
             for name, its in counted.items()
         },
-        "compressors": _compressed(training, pieces, tell) if comparable else {},
+        "compressors": compressed,
         "calibration": _calibration(predictions, bootstrap),
         "worst_tokens": _listed(worst_tokens(documents, predictions), subject.encoder),
         "worst_contexts": _listed(
@@ -191,8 +200,8 @@ def _exp(loss: float) -> float:
 
 
 def _compressed(
-    training: Sequence[Piece], pieces: Sequence[Piece], tell: Tell
-) -> dict[str, dict[str, float]]:
+    training: Sequence[Piece], pieces: Sequence[Piece]
+) -> Work[dict[str, dict[str, float]]]:
     known = "".join(piece.written for piece in training)
     size = -(-len(pieces) // compressors.GROUPS)
     groups = [pieces[first : first + size] for first in range(0, len(pieces), size)]
@@ -200,9 +209,8 @@ def _compressed(
     characters = [float(sum(piece.characters for piece in group)) for group in groups]
     bootstrap = Bootstrap(len(groups))
     found = {}
-    for number, (name, compress) in enumerate(compressors.COMPRESSORS.items()):
-        tell(Progress(f"compressing with {name}", number, len(compressors.COMPRESSORS)))
-        bits = compressors.bits_of_groups(compress, known, texts)
+    for name in compressors.COMPRESSORS:
+        bits = yield from compressors.bits_of_groups(name, known, texts)
         found[name] = bootstrap.ratio(bits, characters).as_dict()
     return found
 
@@ -243,49 +251,38 @@ def _listed(found: Sequence[Costly], encoder: Encoder) -> list[dict[str, Any]]:
 
 
 def _samples(
-    subject: Subject, training: Sequence[Piece], chosen: Sequence[Piece], tell: Tell
-) -> tuple[dict[str, Any], Figure | None, Figure | None, Figure | None]:
+    subject: Subject, training: Sequence[Piece], chosen: Sequence[Piece]
+) -> Work[tuple[dict[str, Any], Figure | None, Figure | None, Figure | None]]:
     """(as JSON has it; the share of training documents; the share that is recited; the same share
     of held-out texts)."""
     texts, count = subject.samples, len(subject.samples)
     if not count:
         return {"count": 0}, None, None, None
     known = joined([piece.text for piece in training])
-    found: list[Copied] = []
-    for number, one in enumerate(texts):
-        tell(Progress("looking for the samples in the training texts", number, count))
-        found.append(copied(one.text, one.complete, known))
-    others: list[Copied] = []
-    for number, piece in enumerate(chosen[:count]):
-        tell(Progress("looking for held-out texts, to compare", number, min(count, len(chosen))))
-        others.append(copied(piece.text, piece.whole, known))
+    found = yield from copies(texts, known, "looking for the samples in the training texts")
+    compared = [Sampled(piece.text, piece.whole) for piece in chosen[:count]]
+    others = yield from copies(compared, known, "looking for held-out texts, to compare")
     documents = [piece.text for piece in training]
     near = []
     for number, one in enumerate(texts):
-        tell(Progress("looking for the nearest training text", number, count))
+        yield Progress("looking for the nearest training text", number, count)
         near.append(nearest(one.text, documents))
+    valid = None if subject.rule is None else valid_ones(subject.rule, texts)
     whole = wilson(sum(one.whole for one in found), count)
-    recited = wilson(sum(one.recited for one in found), count)
-    reference = wilson(sum(one.recited for one in others), len(others)) if others else None
+    recited, of_found = _copied(found)
+    reference, of_others = _copied(others) if others else (None, None)
     bootstrap = Bootstrap(count)
-    ones = [1.0] * count
     return (
         {
             "count": count,
             "new": wilson(sum(not one.recited for one in found), count).as_dict(),
             "in_training": whole.as_dict(),
-            "recited": recited.as_dict(),
-            "covered": bootstrap.ratio(
-                [float(one.covered) for one in found], [float(len(one.text)) for one in found]
-            ).as_dict(),
-            "longest_run": bootstrap.ratio(
-                [float(len(one.longest)) for one in found], ones
-            ).as_dict(),
-            "edit_distance": bootstrap.ratio([float(one.distance) for one in near], ones).as_dict(),
-            "relative_distance": bootstrap.ratio([one.relative for one in near], ones).as_dict(),
-            "duplicates": wilson(duplicates([one.text for one in texts]), count).as_dict(),
-            "valid": _valid(subject.rule, texts),
-            "heldout": _reference(others, reference),
+            **of_found,
+            "edit_distance": bootstrap.mean([float(one.distance) for one in near]).as_dict(),
+            "relative_distance": bootstrap.mean([one.relative for one in near]).as_dict(),
+            "duplicates": wilson(sum(repeated(texts)), count).as_dict(),
+            "valid": None if valid is None else wilson(sum(valid), count).as_dict(),
+            "heldout": of_others,
             "texts": [
                 {
                     "text": one.text,
@@ -303,28 +300,46 @@ def _samples(
     )
 
 
-def _reference(others: Sequence[Copied], recited: Figure | None) -> dict[str, Any] | None:
-    """The same figures of held-out texts, which no model wrote."""
-    if recited is None:
-        return None
-    bootstrap = Bootstrap(len(others))
-    longest = bootstrap.ratio([float(len(one.longest)) for one in others], [1.0] * len(others))
+def copies(texts: Sequence[Sampled], known: str, stage: str) -> Work[list[Copied]]:
+    """What each text shares with the training documents. known: from `joined`."""
+    found = []
+    for number, one in enumerate(texts):
+        yield Progress(stage, number, len(texts))
+        found.append(copied(one.text, one.complete, known))
+    return found
+
+
+def _copied(found: Sequence[Copied]) -> tuple[Figure, dict[str, Any]]:
+    """(the share of recited texts; that, and how much of the texts is copied, as JSON has it)."""
+    recited = wilson(sum(one.recited for one in found), len(found))
+    bootstrap = Bootstrap(len(found))
     covered = bootstrap.ratio(
-        [float(one.covered) for one in others], [float(len(one.text)) for one in others]
+        [float(one.covered) for one in found], [float(len(one.text)) for one in found]
     )
-    return {
+    longest = bootstrap.mean([float(len(one.longest)) for one in found])
+    return recited, {
         "recited": recited.as_dict(),
         "covered": covered.as_dict(),
         "longest_run": longest.as_dict(),
     }
 
 
-def _valid(rule: str | None, texts: Sequence[Sampled]) -> dict[str, float] | None:
-    """The share that the rule allows. Raises LabError for a rule that takes too long."""
-    if rule is None:
-        return None
+def repeated(texts: Sequence[Sampled]) -> list[bool]:
+    """True for each text that is equal to an earlier one."""
+    met: set[str] = set()
+    found = []
+    for one in texts:
+        found.append(one.text in met)
+        met.add(one.text)
+    return found
+
+
+def valid_ones(rule: str, texts: Sequence[Sampled]) -> list[bool]:
+    """True for each text that the rule allows. Raises LabError for a rule that cannot be used."""
     try:
-        share = Rule(rule).share([one.text for one in texts])
+        made = Rule(rule)
+        return [made.share([one.text]) == 1.0 for one in texts]
     except RuleError as error:
-        raise LabError(Failure("The rule cannot be used", f"{error}.")) from error
-    return wilson(round((share or 0.0) * len(texts)), len(texts)).as_dict()
+        raise LabError(
+            Failure("The rule cannot be used", f"{error}.", problems={"rule": str(error)})
+        ) from error

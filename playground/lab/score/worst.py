@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from playground.lab.score.interval import Figure
@@ -33,11 +33,8 @@ def worst_tokens(
 ) -> list[Costly]:
     """The predicted tokens with the highest mean loss, the highest first. documents: predicted
     tokens. Tokens that were predicted fewer than three times are left out."""
-    groups: dict[tuple[int, ...], list[float]] = {}
-    for document, its in zip(documents, predictions, strict=True):
-        for token, one in zip(document, its, strict=True):
-            groups.setdefault((token,), []).append(one.loss)
-    return sorted(_costly(groups), key=lambda one: -one.loss.value)[:LISTED]
+    found = _costly(documents, predictions, lambda document, place: (document[place],))
+    return sorted(found, key=lambda one: -one.loss.value)[:LISTED]
 
 
 def worst_contexts(
@@ -45,16 +42,24 @@ def worst_contexts(
 ) -> list[Costly]:
     """The contexts of two tokens, or of BOS alone, after which most of the loss is made, the most
     first."""
+
+    def context(document: Sequence[int], place: int) -> tuple[int, ...]:
+        before = document[max(0, place - CONTEXT) : place]
+        return (*([bos] if place < CONTEXT else []), *before)
+
+    return sorted(_costly(documents, predictions, context), key=lambda one: -one.share)[:LISTED]
+
+
+def _costly(
+    documents: Sequence[Sequence[int]],
+    predictions: Sequence[Sequence[Prediction]],
+    key: Callable[[Sequence[int], int], tuple[int, ...]],
+) -> list[Costly]:
+    """What predictions cost by the key of their document and place."""
     groups: dict[tuple[int, ...], list[float]] = {}
     for document, its in zip(documents, predictions, strict=True):
-        read = [bos, *document]
         for place, one in enumerate(its):
-            context = tuple(read[max(0, place + 1 - CONTEXT) : place + 1])
-            groups.setdefault(context, []).append(one.loss)
-    return sorted(_costly(groups), key=lambda one: -one.share)[:LISTED]
-
-
-def _costly(groups: dict[tuple[int, ...], list[float]]) -> list[Costly]:
+            groups.setdefault(key(document, place), []).append(one.loss)
     total = math.fsum(map(math.fsum, groups.values()))
     found = []
     for tokens, losses in groups.items():

@@ -16,11 +16,13 @@ from hypothesis import strategies as st
 from playground.lab.score.calibration import calibration_error, reliability
 from playground.lab.score.competitors import nats_of_each
 from playground.lab.score.compressors import COMPRESSORS, bits_of_groups
-from playground.lab.score.copying import copied, duplicates, joined, nearest
+from playground.lab.score.copying import copied, joined, nearest
 from playground.lab.score.interval import Bootstrap, Figure, wilson
 from playground.lab.score.pieces import Piece, unseen
 from playground.lab.score.predictions import Prediction, predict
+from playground.lab.score.score import Sampled, repeated
 from playground.lab.score.verdict import verdict
+from playground.lab.score.work import finished
 from playground.lab.score.worst import worst_contexts, worst_tokens
 
 WORDS = st.text("abc", min_size=1, max_size=30)
@@ -77,7 +79,7 @@ def test_a_text_that_was_trained_on_is_not_unseen_as_far_as_the_model_reads() ->
         Piece("bob", (0,), whole=True),
         Piece("eve", (0,), whole=False),
     ]
-    left = unseen(pieces, ["anna", "bob", "steve"])
+    left = finished(unseen(pieces, ["anna", "bob", "steve"]))
     assert left == [pieces[0], pieces[3]]
 
 
@@ -113,7 +115,7 @@ def interpolated(training: list[list[int]], document: list[int], size: int) -> f
 def test_the_trigram_is_interpolated_as_its_formula_says() -> None:
     training = [[0, 1, 0, 2], [1, 1, 2], [0, 1, 1, 0, 2]]
     documents = [[0, 1, 2], [1, 0, 0, 2]]
-    found = nats_of_each(training, documents, 4)
+    found = finished(nats_of_each(training, documents, 4))
     expected = [interpolated(training, one, 4) for one in documents]
     assert found["trigram"] == pytest.approx(expected)
     assert found["uniform"] == pytest.approx([3 * math.log(4), 4 * math.log(4)])
@@ -126,10 +128,10 @@ def test_compressors_count_what_the_held_out_text_adds() -> None:
         "bz2": bz2.compress,
         "lzma": lambda data: lzma.compress(data, preset=6),
     }
-    for name, compress in COMPRESSORS.items():
+    for name in COMPRESSORS:
         whole = (training + "".join(groups)).encode()
         added = len(ways[name](whole)) - len(ways[name](training.encode()))
-        assert sum(bits_of_groups(compress, training, groups)) == 8 * added
+        assert sum(finished(bits_of_groups(name, training, groups))) == 8 * added
 
 
 def distance(one: str, other: str) -> int:
@@ -177,7 +179,8 @@ def test_a_text_put_together_from_two_documents_is_recited_piecewise() -> None:
 
 
 def test_duplicates_are_the_texts_that_came_before() -> None:
-    assert duplicates(["a", "b", "a", "a"]) == 2
+    texts = [Sampled(text, True) for text in ("a", "b", "a", "a")]
+    assert repeated(texts) == [False, False, True, True]
 
 
 def test_the_worst_tokens_and_contexts_are_those_that_cost_most() -> None:

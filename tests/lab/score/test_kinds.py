@@ -12,8 +12,10 @@ from microgpt import load_names
 from playground.hooks.registry import Registry
 from playground.lab.protocol.failures import LabError
 from playground.lab.run.guard import Activity
+from playground.lab.run.saved_model import SavedModel
 from playground.lab.score.score import score
-from playground.lab.score.subject import subject_of
+from playground.lab.score.subject import prepared_of, subject_of
+from playground.lab.score.work import finished
 from playground.lab.session import Session
 from playground.lab.spec import RunSpec
 
@@ -58,16 +60,10 @@ def scored(registry: Registry, folder: Path, documents: list[str], steps: int) -
         assert session.advance(steps - session.step)
     checkpoint = session.checkpoint()
     session.close()
-    subject = subject_of(
-        checkpoint,
-        spec,
-        registry,
-        samples=20,
-        seed=1,
-        activity=Activity(),
-        tell=lambda _: None,
-    )
-    return score(subject)
+    activity = Activity()
+    prepared = prepared_of(checkpoint, spec, registry, activity, lambda _: None)
+    model = SavedModel.of(checkpoint, registry, activity)
+    return score(finished(subject_of(model, prepared, samples=20, seed=1)))
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -90,21 +86,16 @@ def test_a_reciting_a_uniform_and_a_good_model_are_told_apart(
     assert by_heart["samples"]["recited"]["low"] > good["samples"]["recited"]["high"]
 
 
-def test_other_texts_than_those_of_the_run_are_refused(registry: Registry, tmp_path: Path) -> None:
+@pytest.mark.parametrize("other", ["olec", "Ωmega"])
+def test_other_texts_than_those_of_the_run_are_refused(
+    other: str, registry: Registry, tmp_path: Path
+) -> None:
     path = tmp_path / "text.txt"
     path.write_text("anna\nbob\ncleo\n", encoding="utf-8")
     dataset = {"name": "text-file", "options": {"path": str(path)}}
     spec = RunSpec.model_validate({"dataset": dataset, "steps": 1})
     session = Session.open(spec, registry)
     checkpoint = session.checkpoint()
-    path.write_text("anna\nbob\nolec\n", encoding="utf-8")
+    path.write_text(f"anna\nbob\n{other}\n", encoding="utf-8")
     with pytest.raises(LabError, match="not those that the run learnt from"):
-        subject_of(
-            checkpoint,
-            spec,
-            registry,
-            samples=0,
-            seed=1,
-            activity=Activity(),
-            tell=lambda _: None,
-        )
+        prepared_of(checkpoint, spec, registry, Activity(), lambda _: None)
