@@ -26,8 +26,6 @@ from playground.lab.store.store import Store
 from playground.lab.store.transfer import ENDING, import_run
 
 _SAVED = ".safetensors"
-_RULE = ("valid-share", "builtin:valid-share")
-"""Names of the metric whose rule tells a valid text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +109,7 @@ def _recorded(store: Store, words: str | None, registry: Registry) -> NamedModel
         state_after(store, row, row.at, registry),
         _spec(recalled.spec),
         recalled.text,
-        _rule(observed),
+        observed.measuring.rule,
         observed.probes,
     )
 
@@ -121,14 +119,6 @@ def _spec(text: str) -> RunSpec:
         return RunSpec.parse(text)
     except SpecError as error:
         raise LabError(Failure("The recorded settings cannot be", f"{error}.")) from error
-
-
-def _rule(observed: Observation) -> str | None:
-    for metric in observed.measuring.metrics:
-        rule = metric.options.get("rule", "[a-z]+")
-        if metric.name in _RULE and isinstance(rule, str):
-            return rule
-    return None
 
 
 def alive(shown: Callable[[Progress], None]) -> Callable[[Progress], None]:

@@ -40,6 +40,7 @@ from playground.lab.protocol.run import (
     SessionState,
 )
 from playground.lab.protocol.sampling import Links, Measuring, Preview, SampleBatch
+from playground.lab.protocol.score import Scored
 from playground.lab.protocol.surgery import Difference, Ranked, Trial, Tried
 from playground.lab.record.batches import UNWRITTEN
 from playground.lab.record.load import (
@@ -76,6 +77,7 @@ if TYPE_CHECKING:
     from playground.lab.lessons.facts import FactMaker
     from playground.lab.lessons.teacher import Teacher
     from playground.lab.protocol.step import StepReading
+    from playground.lab.score.work import Work as ScoreWork
 
 
 def open_session(
@@ -580,6 +582,23 @@ class Session:
         if self._facts is not None:
             self._facts.witness.ranking(ranked)
         return ranked
+
+    def scoring(self, samples: int, seed: int, rule: str | None = None) -> ScoreWork[Scored]:
+        """How good the model is as it stands, as `score` computes it; the run may train on
+        meanwhile. samples, seed: how many texts are sampled, with which dice. rule: what a valid
+        text matches, instead of the run's own rule. Raises LabError, PluginError."""
+        from playground.lab.run.saved_model import SavedModel
+        from playground.lab.score.score import scoring
+        from playground.lab.score.subject import check_texts, subject_of
+
+        check_texts(self._prepared)
+        rule = self.measurer.measuring.rule if rule is None else rule
+        with plugin_failures():
+            checkpoint = self.checkpoint(series=False)
+            model = SavedModel.of(checkpoint, self._registry, self._activity)
+            work = subject_of(model, self._prepared, samples=samples, seed=seed, rule=rule)
+            values = yield from scoring((yield from work))
+        return Scored(checkpoint.step, {"seed": seed, "rule": rule, **values})
 
     @property
     def influence(self) -> Influence:

@@ -106,6 +106,8 @@ MAIN_BINDINGS = [
          "it costs to take them out", LOOK, show=False),
     _key("P", "dialog('patch')", "patch", "Two texts: which activation carries the difference",
          LOOK, show=False),
+    _key("S", "dialog('score')", "score", "How good the model is on unseen texts, and what it "
+         "writes: each figure with its interval", LOOK, show=False),
     _key("ctrl+s", "dialog('save')", "save", "Save the model as a .safetensors file", DATA,
          show=False),
     _key("x", "dialog('export')", "export the run as ...",

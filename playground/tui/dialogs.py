@@ -222,6 +222,13 @@ class Dialogs:
         if self._ready() and (part := await self._answer(RankScreen(self._controller))):
             await self._cut([part])
 
+    async def score(self) -> None:
+        """Show how good the model is."""
+        from playground.tui.screens.score.screen import ScoreScreen
+
+        if self._ready():
+            await self._answer(ScoreScreen(self._controller))
+
     async def patch(self) -> None:
         """Find which activation carries the difference between two texts."""
         from playground.tui.screens.surgery.patch import PatchScreen

@@ -50,6 +50,8 @@ SYNONYMS = {
     "lesion, knock out",
     "rank": "ablation, which head matters, importance, what matters, surgery",
     "patch": "activation patching, causal tracing, two texts, surgery",
+    "score": "evaluate, evaluation, how good, bits per character, perplexity, calibration, "
+    "recites, memorized, compression, worst tokens",
     "probes": "questions, ask again, answers over time, watch",
     "undo": "revert, previous run",
     "save": "store, checkpoint, safetensors, download, keep, weights",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from array import array
 from collections.abc import Sequence
 from functools import cache
@@ -21,8 +22,10 @@ from playground.hooks.sources import PluginSources
 from playground.lab.inside.look import Microscope, Moment
 from playground.lab.inside.surgery import Work, difference
 from playground.lab.protocol.inside import Inside, Look
+from playground.lab.protocol.score import Scored
 from playground.lab.protocol.step import StepReading
 from playground.lab.protocol.surgery import Difference
+from playground.lab.score.work import finished
 from playground.lab.session import Session
 from playground.lab.spec import RunSpec
 
@@ -131,6 +134,26 @@ def last_step(look: Look) -> StepReading:
     reading = session().look_inside(look).reading
     assert isinstance(reading, StepReading)
     return reading
+
+
+@cache
+def scored(samples: int, seed: int, rule: str | None) -> Scored:
+    """The score of a small run of names, two of which a terminal must not obey."""
+    names = Path(microgpt.__file__).with_name("names.txt").read_text().split()[:150]
+    names[-2:] = ["[b]mia[/b]", "漢字かな"]
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "text.txt"
+        path.write_text("\n".join(names), encoding="utf-8")
+        spec = {
+            "dataset": {"name": "text-file", "options": {"path": str(path)}},
+            "steps": 60,
+            "holdout": 0.2,
+            "model": {"n_embd": 8, "n_head": 2},
+        }
+        run = Session.open(RunSpec.model_validate(spec), load(PluginSources(entry_points=False)))
+        while not run.finished:
+            run.advance(60)
+        return finished(run.scoring(samples, seed, rule))
 
 
 def microscope(steps: int = 60, **sizes: Any) -> ScriptedMicroscope:

@@ -60,10 +60,19 @@ from playground.lab.protocol.sampling import (
     Spread,
     TokenChance,
 )
+from playground.lab.protocol.score import SAMPLES, SEED, Scored
 from playground.lab.protocol.surgery import Cut, Patching, Ranked, RankProgress, Tried, dearness
 from playground.lab.spec import RunSpec, SpecError
 from playground.lab.store.store import Store
-from tests.tui.readings import Letters, ScriptedTrials, encode, microscope, session, trained
+from tests.tui.readings import (
+    Letters,
+    ScriptedTrials,
+    encode,
+    microscope,
+    scored,
+    session,
+    trained,
+)
 
 NAMES = ["emma", "olivia", "ava", "isabella", "sophia", "mia", "charlotte", "amelia", "evelyn"]
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
@@ -263,6 +272,8 @@ class ScriptedLab:
         """What each replay will take."""
         self.work_gate: asyncio.Event | None = None
         """The event that replays wait for, if any."""
+        self.score_trouble: Failure | None = None
+        """Why the model cannot be scored, if it cannot."""
         self.saved: list[str] = []
         self.microscope = microscope(0)
         """The model that is looked into; its weights stay as they are while the steps go by."""
@@ -706,6 +717,18 @@ class ScriptedLab:
     async def without(self, step: int, tell, to: int | None = None) -> LeftOut:
         self.calls.append(("without", step, to))
         return await self._replayed(tell, session().replays.without(step))
+
+    async def score(self, tell, *, samples=SAMPLES, seed=SEED, rule=None) -> Scored:
+        self.calls.append(("score", samples, seed, rule))
+        if self.score_trouble is not None:
+            raise LabError(self.score_trouble)
+
+        def work():
+            for piece in range(4):
+                yield piece, 4
+            return scored(samples, seed, rule)
+
+        return await self._worked("score", work(), tell)
 
     async def influence(self, asked: Influence, tell) -> Influences:
         self.calls.append(("influence", asked))

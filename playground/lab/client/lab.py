@@ -53,6 +53,7 @@ from playground.lab.protocol.commands import (
     GetPart,
     GetPreview,
     GetProbes,
+    GetScore,
     GetStep,
     GiveUp,
     GoTo,
@@ -90,6 +91,7 @@ from playground.lab.protocol.run import (
     SavedPlugin,
 )
 from playground.lab.protocol.sampling import Links, Preview, SampleBatch
+from playground.lab.protocol.score import SAMPLES, SEED, Scored
 from playground.lab.protocol.surgery import Held, Patching, Ranked, Surgical, Trial, Tried
 
 __all__ = [
@@ -301,7 +303,7 @@ class Lab:
 
         A later call replaces the one under way, which then raises LabError with kind "cancelled",
         as it does after `give_up`. A task that is cancelled gives the work up; `rank`, `patch`,
-        `part_at`, `without` and `influence` likewise.
+        `part_at`, `without`, `influence` and `score` likewise.
         """
         with self._given_up_with("try"):
             return await self.open_run.ask(Try(tuple(operations), text), Tried, tell)
@@ -329,6 +331,19 @@ class Lab:
         """The steps that pushed a prediction most."""
         with self._given_up_with("influence"):
             return await self.open_run.ask(asked, Influences, tell)
+
+    async def score(
+        self,
+        tell: Callable[[Progress], None],
+        *,
+        samples: int = SAMPLES,
+        seed: int = SEED,
+        rule: str | None = None,
+    ) -> Scored:
+        """How good the model is as it stands now; the run trains on meanwhile. rule: what a valid
+        text matches; None for the run's own rule."""
+        with self._given_up_with("score"):
+            return await self.open_run.ask(GetScore(samples, seed, rule), Scored, tell)
 
     async def cost(self, step: int | None, to: int | None = None) -> Cost:
         """What `without` this step would take; with None, `influence`."""

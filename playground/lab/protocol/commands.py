@@ -18,6 +18,7 @@ from playground.lab.protocol.observation import Observation, Part
 from playground.lab.protocol.probes import ProbeAnswers, ProbeSet, SkippedPrompt
 from playground.lab.protocol.run import Checkpoint, Recording, Reloaded, RunInfo, SavedPlugin
 from playground.lab.protocol.sampling import Links, Preview, SampleBatch
+from playground.lab.protocol.score import Scored
 from playground.lab.protocol.surgery import Held, Patching, Ranked, Surgical, Trial, Tried
 
 
@@ -228,6 +229,19 @@ class Influence:
 
 
 @dataclass(frozen=True, slots=True)
+class GetScore:
+    """How good the model is as it stands now -> Scored, after Progress, as `Without`. The run may
+    train on meanwhile: the score stays that of the moment at which it was asked."""
+
+    samples: int
+    """Texts to sample, 0 or more; `seed` is that of their dice."""
+    seed: int
+    rule: str | None = None
+    """A regular expression that a valid text matches; None for that of the run's metric
+    valid-share, if it measures it."""
+
+
+@dataclass(frozen=True, slots=True)
 class GetCost:
     """What `Without` this step would take, or with None an `Influence` -> Cost."""
 
@@ -356,11 +370,11 @@ class Close:
 Command = (
     Open | Advance | Run | Pause | GoTo | GetFrame | Observe | GetProbes | Sample | GetPreview
     | LookInside | Edit | Operate | Hold | Undo | GetHeld | GetPart | Try | Rank | Patch | Without
-    | Influence | GetCost | GiveUp | GetCard | GetStep | Judge | UseEngine | GetCheckpoint
-    | Save | Export | GetCatalog | Reload | Ping | Close
+    | Influence | GetScore | GetCost | GiveUp | GetCard | GetStep | Judge | UseEngine
+    | GetCheckpoint | Save | Export | GetCatalog | Reload | Ping | Close
 )  # fmt: skip
 Reply = (
     Done | RunInfo | Frame | SampleBatch | Preview | ProbesState | Checkpoint | Catalog
     | Reloaded | Failure | Inside | Held | Operation | Tried | Ranked | Patching | LeftOut
-    | Influences | Cost | LessonCard | GuideStep | Judged | Pong
+    | Influences | Scored | Cost | LessonCard | GuideStep | Judged | Pong
 )  # fmt: skip

@@ -10,6 +10,8 @@ from playground.catalog import KnobValue
 from playground.lab.protocol.failures import Failure
 from playground.strict import Refusal, fields, flag, items, name_of, shown, text_of, whole
 
+_RULED = ("valid-share", "builtin:valid-share")
+"""Names of the metric whose rule tells a valid text."""
 _MOST = 1000
 """Links in a chain, metrics, or knobs of one of these, in a record that is read."""
 
@@ -152,6 +154,15 @@ class Measuring:
     """Steps between two measurements of a step; fewer are made if measuring would take more than
     about a tenth of the time (`train` makes them all). Batches of samples are measured as they
     come."""
+
+    @property
+    def rule(self) -> str | None:
+        """The regular expression of the metric valid-share; None if that is not measured."""
+        for metric in self.metrics:
+            rule = metric.options.get("rule", "[a-z]+")
+            if metric.name in _RULED and isinstance(rule, str):
+                return rule
+        return None
 
 
 @dataclass(frozen=True, slots=True)

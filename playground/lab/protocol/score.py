@@ -8,20 +8,31 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from playground.words import many
+
+SAMPLES, SEED = 100, 42
+"""What is sampled for a score, unless a person asks for more or for others."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """The score of the open run as it stood when it was asked."""
+
+    step: int
+    values: Mapping[str, Any]
+    """What `score --json` prints of it."""
+
 
 Row = tuple[str, ...]
 """The cells of one line of a table."""
 Name = Callable[[str], str]
 NO_BITS = (
-    "The tokens do not give back the texts, so there are no bits a character: the figures of the "
-    "counts are in bits a token."
+    "The tokens do not give back the texts, so there are no bits a character, and no compressor "
+    "can be compared: the figures are in bits a token."
 )
-NO_UNSEEN = "No unseen text is held out, so there are no figures on unseen text."
-NO_SAMPLES = "No texts were sampled."
-SHARE = "0 to 1, or any for any amount"
 
 
 def figure(one: Mapping[str, float], digits: int = 3) -> tuple[str, str]:
@@ -58,11 +69,11 @@ LOSSES: Row = ("unseen texts", "", "95 %", "")
 
 def losses(held: Mapping[str, Any]) -> list[Row]:
     """The model's own figures."""
-    own = held["bits_per_character"]
-    found: list[Row] = [] if own is None else [(held["unit"], *figure(own), "")]
-    found.append(("nats a token", *figure(held["nats_per_token"]), ""))
-    found.append(("effective choices", *figure(held["effective_choices"], 2), ""))
-    return found
+    return [
+        (held["unit"], *figure(held["bits"]), ""),
+        ("nats a token", *figure(held["nats_per_token"]), ""),
+        ("effective choices", *figure(held["effective_choices"], 2), ""),
+    ]
 
 
 def competitors(held: Mapping[str, Any]) -> list[Row]:

@@ -51,7 +51,7 @@ class Held:
     operations: tuple[Operation, ...] = ()
 
 
-Surgical = Literal["try", "rank", "patch", "part", "without", "influence"]
+Surgical = Literal["try", "rank", "patch", "part", "without", "influence", "score"]
 """What takes long, is done between steps, and can be given up."""
 
 

@@ -154,7 +154,6 @@ def _held_out(
     counted = yield from nats_of_each(
         [piece.targets for piece in training], documents, subject.encoder.vocab_size
     )
-    yield Progress("measuring the intervals", 0, 0)
     bootstrap = Bootstrap(len(pieces))
     tokens = [float(len(targets)) for targets in documents]
     characters = [float(piece.characters) for piece in pieces]
@@ -166,8 +165,24 @@ def _held_out(
 
     own = bits(nats)
     loss = bootstrap.ratio(nats, tokens)
-    differences = {
-        name: bits([a - b for a, b in zip(nats, its, strict=True)]) for name, its in counted.items()
+    against: dict[str, Any] = {}
+    differences: dict[str, Figure] = {}
+    for number, (name, its) in enumerate(counted.items()):
+        yield Progress("measuring the intervals", number, len(counted) + 2)
+        less = differences[name] = bits([a - b for a, b in zip(nats, its, strict=True)])
+        against[name] = {
+            "bits": bits(its).as_dict(),
+            "difference": less.as_dict(),
+            "told_apart": less.low > 0 or less.high < 0,
+        }
+    yield Progress("measuring the intervals", len(counted), len(counted) + 2)
+    calibration = _calibration(predictions, bootstrap)
+    yield Progress("measuring the intervals", len(counted) + 1, len(counted) + 2)
+    worst = {
+        "worst_tokens": _listed(worst_tokens(documents, predictions), subject.encoder),
+        "worst_contexts": _listed(
+            worst_contexts(documents, predictions, subject.encoder.bos_id), subject.encoder
+        ),
     }
     compressed = (yield from _compressed(training, pieces)) if comparable else {}
     held |= {
@@ -177,20 +192,11 @@ def _held_out(
         "bits_per_character": own.as_dict() if comparable else None,
         "effective_choices": loss.mapped(_exp).as_dict(),
         "unit": unit,
-        "against": {
-            name: {
-                "bits": bits(its).as_dict(),
-                "difference": differences[name].as_dict(),
-                "told_apart": differences[name].low > 0 or differences[name].high < 0,
-            }
-            for name, its in counted.items()
-        },
+        "bits": own.as_dict(),
+        "against": against,
         "compressors": compressed,
-        "calibration": _calibration(predictions, bootstrap),
-        "worst_tokens": _listed(worst_tokens(documents, predictions), subject.encoder),
-        "worst_contexts": _listed(
-            worst_contexts(documents, predictions, subject.encoder.bos_id), subject.encoder
-        ),
+        "calibration": calibration,
+        **worst,
     }
     return held, own, unit, differences
 
@@ -332,6 +338,11 @@ def repeated(texts: Sequence[Sampled]) -> list[bool]:
         found.append(one.text in met)
         met.add(one.text)
     return found
+
+
+def check_rule(rule: str) -> None:
+    """Raise LabError for a rule that is no regular expression."""
+    valid_ones(rule, ())
 
 
 def valid_ones(rule: str, texts: Sequence[Sampled]) -> list[bool]:

@@ -13,7 +13,7 @@ from playground.lab.protocol.sampling import Link, Sampling
 from playground.lab.run.guard import Activity
 from playground.lab.run.saved_model import SavedModel
 from playground.lab.run.setup import DataChangedError, PreparedRun, prepare_run
-from playground.lab.score.score import Sampled, Subject
+from playground.lab.score.score import Sampled, Subject, check_rule
 from playground.lab.score.work import Work
 from playground.lab.spec import RunSpec
 
@@ -44,9 +44,14 @@ def prepared_of(
         prepared = prepare_run(spec, registry, checkpoint, tell, activity, text)
     except DataChangedError as error:
         raise LabError(OTHER_TEXTS) from error
+    check_texts(prepared)
+    return prepared
+
+
+def check_texts(prepared: PreparedRun) -> None:
+    """Raise LabError if the documents are not those that the run learnt from."""
     if not prepared.same_data:
         raise LabError(OTHER_TEXTS)
-    return prepared
 
 
 def subject_of(
@@ -58,6 +63,8 @@ def subject_of(
     two models draw with the same dice. rule: what a valid text matches; None without one. Raises
     LabError for a model whose weights are no numbers any more, PluginError.
     """
+    if rule is not None:
+        check_rule(rule)
     model.sampler.set(Sampling(CHAIN))
     found: list[Sampled] = []
     while len(found) < samples:

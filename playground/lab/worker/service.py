@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import math
 import time
 from collections.abc import Callable, Generator
-from contextlib import suppress
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
@@ -30,6 +30,7 @@ from playground.lab.protocol.commands import (
     GetPart,
     GetPreview,
     GetProbes,
+    GetScore,
     GetStep,
     GiveUp,
     GoTo,
@@ -173,6 +174,7 @@ class Service:
             Influence: lambda request, command: self._begin_job(
                 request, "influence", "tracing", self._get().influence.tracing(command)
             ),
+            GetScore: self._score,
             GetCost: lambda _, command: self._get().influence.cost(command.step, command.to),
             GiveUp: self._give_up,
             GetCard: self._card,
@@ -233,7 +235,7 @@ class Service:
             self._served = 0
             if session is not None and session.undeveloped:
                 if time.monotonic() < self._film_due:
-                    with suppress(Empty):  # whoever pressed a key waits for a frame, too
+                    with contextlib.suppress(Empty):  # whoever pressed a key waits for a frame, too
                         return inbox.get(timeout=_QUIET)
                 self._develop(session)
                 self._film_due = time.monotonic() + _PUT_OFF
@@ -317,6 +319,26 @@ class Service:
 
         work = self._get().ranking(command.cuts, lambda *one: found.append(one))
         self._begin_job(request, "rank", "trying each part", work, progress)
+
+    def _score(self, request: int, command: GetScore) -> None:
+        """Score the model, and tell at which stage that is."""
+        scoring = self._get().scoring(command.samples, command.seed, command.rule)
+        now = Progress("scoring", 0, 0)
+
+        def work() -> Generator[tuple[int, int], None, Any]:
+            nonlocal now
+            with contextlib.closing(scoring):
+                while True:
+                    try:
+                        now = next(scoring)
+                    except StopIteration as end:
+                        return end.value
+                    yield now.done, now.total
+
+        def told(_: str, done: int, total: int) -> Progress:
+            return Progress(now.stage, done, total)
+
+        self._begin_job(request, "score", "scoring", work(), told)
 
     def _drop(self, kind: Surgical) -> None:
         job = self._jobs.drop(kind)

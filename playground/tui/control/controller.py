@@ -33,6 +33,7 @@ from playground.tui.control.opening import Opening
 from playground.tui.control.plugins import Reloads
 from playground.tui.control.runs import Runs
 from playground.tui.control.sampling import Previews
+from playground.tui.control.score import Scoring
 from playground.tui.control.surgery import Surgery
 from playground.tui.control.tasks import BackgroundTasks
 from playground.tui.control.tour import Lessons
@@ -70,6 +71,7 @@ class Controller:
         self.training = Training(context, self.previews, self.frames, self.opening)
         self.making = Making(context, self.previews, self.frames, self.opening, self.training)
         self.surgery = Surgery(context, self.training, self.tasks)
+        self.scoring = Scoring(context, self.tasks)
         self.runs = Runs(context, self.opening, self.training, store)
         self._reloads = Reloads(context, self.previews)
         self.tour = lessons.tour(context, self.opening) if lessons is not None else None
