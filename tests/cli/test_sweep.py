@@ -4,38 +4,21 @@ from __future__ import annotations
 
 import json
 import os
-import random
-import shlex
 import signal
 import statistics
-import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from playground.lab.store.store import Store
-from playground.lab.store.sweeps import runs_of
-from tests.cli.conftest import COMMAND, Done, Play, command
+from playground.lab.sweep import cluster
+from tests.cli.conftest import WORDS, Done, Play, command
+from tests.sweeping import GRID, RUNS, Sweeping, folders_left, recorded, run_count, until
 
-GRID = (
-    *("--vary", "learning_rate=0.003,0.03", "--vary", "n_embd=4,8", "--seeds", "2"),
-    *("--n-head", "2", "--block-size", "4", "--steps", "6", "--eval-every", "3", "--no-plugins"),
-)
-DEADLINE = 90.0
+LONG = ("--vary", "learning_rate=0.003,0.03", "--steps", "1000000", "--no-plugins")
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
-
-
-def until(true: Callable[[], bool], what: str) -> None:
-    """Wait for something to become true."""
-    end = time.monotonic() + DEADLINE
-    while not true():
-        assert time.monotonic() < end, what
-        time.sleep(0.01)
 
 
 def lines(done: Done) -> list[dict[str, Any]]:
@@ -43,46 +26,15 @@ def lines(done: Done) -> list[dict[str, Any]]:
     return [json.loads(line) for line in done.out.splitlines()]
 
 
-def begin(words: Path, *more: str, grid: tuple[str, ...] = GRID) -> subprocess.Popen[str]:
-    """The command at work, in a group of its own."""
-    return subprocess.Popen(
-        [COMMAND, "sweep", str(words), *grid, *more],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-
-
-def workers(coordinator: int) -> list[int]:
-    """The worker processes of a coordinator; the one that tracks resources is none."""
-    found = subprocess.run(
-        ["ps", "-A", "-ww", "-o", "pid=,ppid=,args="], capture_output=True, text=True, check=True
-    ).stdout.splitlines()
-    rows = [line.split(None, 2) for line in found]
-    return [int(pid) for pid, parent, args in rows
-            if parent == str(coordinator) and "spawn_main" in args]  # fmt: skip
-
-
-def recorded(home: Path, sweep: int = 1) -> int:
-    """How many runs the sweep has in the store."""
-    path = home / "data" / "runs.sqlite"
-    if not path.exists():
-        return 0
-    with Store.open(path, create=False) as store:
-        return len(runs_of(store, sweep))
-
-
-def gone(pid: int) -> bool:
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except OSError:
-        try:
-            os.kill(pid, 0)
-        except OSError:
-            return True
-        return False
-    return state == "Z"
+@pytest.fixture(scope="module")
+def wanted(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The table of an undisturbed sweep."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    path = folder / "words.txt"
+    path.write_text("\n".join(WORDS) + "\n", encoding="utf-8")
+    done = command("sweep", path, *GRID, MICROGPT_PLAY_HOME=str(folder / "home"))
+    assert done.code == 0, done.err
+    return done.out
 
 
 def test_two_jobs_give_the_losses_of_one_to_the_last_bit_in_the_same_order(words: Path) -> None:
@@ -105,66 +57,114 @@ def test_two_jobs_give_the_losses_of_one_to_the_last_bit_in_the_same_order(words
 
 
 @posix
-@pytest.mark.parametrize("seed", [1, 2])
-def test_a_killed_worker_costs_no_run(words: Path, home: Path, seed: int) -> None:
-    draw = random.Random(seed)
-    wanted = command("sweep", words, *GRID, "--jobs", "2", "--json").out
-    busy = begin(words, "--jobs", "2", "--json")
-    some = draw.randrange(1, 6)
-    until(lambda: recorded(home, 2) >= some, "some runs are recorded")
-    os.kill(draw.choice(workers(busy.pid)), signal.SIGKILL)
-    out, err = busy.communicate(timeout=DEADLINE)
-    assert busy.returncode == 0, err
-    assert "A worker was lost; the runs at work are done again." in err
-    assert out == wanted
-    assert recorded(home, 2) == 8
+def test_a_killed_worker_costs_no_run(words: Path, home: Path, wanted: str, tmp_path: Path) -> None:
+    busy = Sweeping(tmp_path / "busy", words, *GRID, "--jobs", "2")
+    until(busy.at_work, "a worker is at work")
+    os.kill(busy.workers()[-1], signal.SIGKILL)
+    assert (busy.wait(), busy.out) == (0, wanted), busy.err
+    assert "A worker was lost; the runs at work are done again." in busy.err
+    assert busy.reported == len(recorded(home)) == run_count(home) == RUNS
+    busy.wait_until_all_gone()
+    assert not folders_left([busy.temporary])
 
 
 @posix
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("moment", ["a worker is at work", "a run was just reported"])
 def test_a_killed_coordinator_loses_no_run_that_it_reported_and_takes_its_workers_along(
-    words: Path, home: Path, seed: int
+    words: Path, home: Path, wanted: str, tmp_path: Path, moment: str
 ) -> None:
-    draw = random.Random(seed)
-    wanted = command("sweep", words, *GRID, "--jobs", "2").out
-    busy = begin(words, "--jobs", "2")
-    assert busy.stderr is not None
-    reported = 0
-    for _ in range(draw.randrange(2, 7)):
-        reported += "runs" in busy.stderr.readline() and 1
-    time.sleep(draw.random() / 10)  # anywhere within the next run
-    theirs = workers(busy.pid)
+    busy = Sweeping(tmp_path / "busy", words, *GRID, "--jobs", "2")
+    if moment == "a worker is at work":
+        until(busy.at_work, moment)
+    else:
+        until(lambda: busy.reported >= 3, moment)
+    theirs = busy.workers()
+    assert len(theirs) == 2
     busy.kill()
-    busy.wait(DEADLINE)
-    assert theirs
-    until(lambda: all(map(gone, theirs)), "no worker outlives its coordinator")
-    kept = recorded(home, 2)
-    assert kept >= reported - 1, "the first line tells of none"
-    done = command("sweep", "--resume", "2", "--jobs", "2")
-    assert f"{kept} of them done" in done.err
+    busy.wait()
+    busy.wait_until_all_gone()
+    kept = recorded(home)
+    assert RUNS > len(kept) >= busy.reported
+    done = command("sweep", "--resume", "1", "--jobs", "2")
+    assert f"{len(kept)} of them done" in done.err
     assert (done.code, done.out) == (0, wanted)
-    assert recorded(home, 2) == 8
-    again = command("sweep", "--resume", "2")
+    assert [run for run in recorded(home) if run in kept] == kept, "what was there stays as it was"
+    assert len(recorded(home)) == run_count(home) == RUNS
+    again = command("sweep", "--resume", "1")
     assert (again.code, again.out) == (0, wanted), "resuming what is done does nothing"
 
 
 @posix
-def test_ctrl_c_keeps_what_is_done_and_prints_the_command_that_does_the_rest(
-    words: Path, home: Path
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_and_sigterm_keep_what_is_done_and_print_the_command_that_does_the_rest(
+    words: Path, home: Path, wanted: str, tmp_path: Path, number: int
 ) -> None:
-    wanted = command("sweep", words, *GRID, "--jobs", "2").out
-    busy = begin(words, "--jobs", "2")
-    until(lambda: recorded(home, 2) >= 2, "some runs are recorded")
-    os.killpg(busy.pid, signal.SIGINT)  # as the terminal does, to the workers too
-    _, err = busy.communicate(timeout=DEADLINE)
-    assert busy.returncode == 130 and "Traceback" not in err, err
-    kept = recorded(home, 2)
-    assert f"Interrupted. {kept} of 8 runs are recorded." in err
-    pasted = err.rpartition("Go on from there: ")[2].strip()
-    program, *more = shlex.split(pasted)
-    assert program.endswith("microgpt-play")
-    done = command(*more)
+    busy = Sweeping(tmp_path / "busy", words, *GRID, "--jobs", "2")
+    until(lambda: busy.reported >= 2, "some runs are recorded")
+    if number == signal.SIGINT:
+        os.killpg(busy.process.pid, number)  # as the terminal does, to the workers too
+    else:
+        busy.kill(number)
+    assert busy.wait() == 128 + number and "Traceback" not in busy.err, busy.err
+    kept = len(recorded(home))
+    assert f"Interrupted. {kept} of {RUNS} runs are recorded." in busy.err
+    busy.wait_until_all_gone()
+    assert not folders_left([busy.temporary])
+    assert busy.pasted() == ["--resume", "1", "--jobs", "2"]
+    done = command("sweep", *busy.pasted())
     assert (done.code, done.out) == (0, wanted)
+
+
+@posix
+def test_of_two_processes_that_resume_a_sweep_one_is_told_that_the_other_is_at_work(
+    words: Path, home: Path, play: Play, tmp_path: Path
+) -> None:
+    busy = Sweeping(tmp_path / "busy", words, *LONG, "--jobs", "1")
+    try:
+        until(busy.at_work, "it is at work")
+        told = play("sweep", "--resume", "1")
+        assert told.code == 1 and "Another process trains sweep 1." in told.err
+        assert not recorded(home)
+    finally:
+        busy.end()
+
+
+def test_a_run_that_diverges_counts_as_failed_and_the_others_are_compared(
+    words: Path, play: Play
+) -> None:
+    grid = (*GRID[2:], "--vary", "learning_rate=0.003,0.03,1e12", "--jobs", "1")
+    done = play("sweep", words, *grid)
+    assert done.code == 0, done.err
+    assert "learning_rate=1e12 seed=42: Training diverged at step 2." in done.err
+    table = [line.split() for line in done.out.splitlines()[:7]]
+    assert table[0] == ["n_embd", "learning_rate", "loss", "sd", "seeds", "failed"]
+    assert [line[-2:] for line in table[1:]] == 4 * [["2", "0"]] + 2 * [["0", "2"]]
+    found = lines(play("sweep", "--resume", "1", "--json"))
+    early = [line["step"] for line in found if line["step"] != line["steps"]]
+    assert len(early) == 4 and len(found) == 12
+
+
+def test_without_the_extra_dask_says_how_to_add_it_and_nothing_begins(
+    words: Path, play: Play, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cluster, "MODULE", "distributed_that_is_not_there")
+    done = play("sweep", words, *GRID, "--dask", "local")
+    assert done.code == 2
+    assert "it needs distributed_that_is_not_there, which is not installed; to add it: " in done.err
+    assert "-m pip install 'microgpt-play[dask]'" in done.err
+    assert not (home / "data" / "runs.sqlite").exists()
+
+
+@pytest.mark.parametrize(
+    "address", ["", "here", "localhost:8786", "http://a:1", "tcp://a", "tcp://a:0", "tcp://a b:1"]
+)
+def test_what_is_no_address_of_a_scheduler_is_refused(
+    words: Path, play: Play, home: Path, address: str
+) -> None:
+    done = play("sweep", words, *GRID, "--dask", address)
+    assert done.code == 2
+    assert f"'{address}' is no address of a scheduler. Write tcp://HOST:PORT" in done.err
+    assert not (home / "data" / "runs.sqlite").exists()
 
 
 @posix

@@ -17,6 +17,7 @@ from playground.lab.store import schema
 from playground.lab.store.errors import StoreError
 from playground.lab.store.records import Edit
 from playground.lab.store.store import Store
+from playground.lab.store.sweeps import add_run, begin_sweep, runs_of
 from tests.lab.store import version_1
 from tests.lab.store.conftest import loss_of, new_run, state, steps
 
@@ -78,6 +79,29 @@ def test_a_run_of_the_version_before_has_no_fingerprints_until_it_is_measured_ag
         row = store.row(run)
         assert (row.heldout, row.heldout_text, row.heldout_tokens) == (2.0, "a", "b")
     assert version(path.with_name("runs.sqlite.v5.bak")) == 5
+
+
+def test_a_store_from_before_sweeps_keeps_its_runs_and_takes_sweeps(path: Path) -> None:
+    with Store.open(path) as store:
+        run = store.create(new_run(), "")
+        store.append(run, steps(0, 20))
+    before = sqlite3.connect(path)
+    for table in ("sweep_runs", "sweeps"):
+        before.execute(f"DROP TABLE {table}")
+    before.execute("PRAGMA user_version = 6")
+    before.commit()
+    before.close()
+    with Store.open(path) as store:
+        assert store.row(run).step == 20
+        sweep = begin_sweep(store, "{}")
+        with store.database.writing() as db:
+            add_run(db, run, "its name", sweep, 0, 42)
+        assert [(one.run, one.seed, one.step) for one in runs_of(store, sweep)] == [(run, 42, 20)]
+        with pytest.raises(StoreError, match="UNIQUE"), store.database.writing() as db:
+            add_run(db, run, "once more", sweep, 0, 42)
+        assert store.check() == []
+    assert version(path) == schema.VERSION
+    assert version(path.with_name("runs.sqlite.v6.bak")) == 6
 
 
 def test_a_copy_of_the_older_store_stays_beside_it(path: Path) -> None:
