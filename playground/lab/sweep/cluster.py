@@ -1,6 +1,6 @@
 """The workers of a Dask scheduler, on this machine or on others, as an Executor.
 
-The COORDINATOR's process connects (`connected`, `local`); the WORKERS run `_here`. A Dask worker
+The COORDINATOR's process connects (`connected`, `local`); the WORKERS run `_answer`. A Dask worker
 trains one run at a time, however many threads it has: loading plugins redirects the streams of its
 whole process, and threads of Python would not train faster. A worker on which the numbers could
 differ, or that lacks the text, does not train: its answer ends the session with a sentence.
@@ -49,7 +49,8 @@ CONNECT = 10.0
 LOOK = 1.0
 """Seconds between two looks at which workers there are."""
 _QUIET = logging.CRITICAL + 10
-_LOGGERS = ("distributed", "distributed.client", "distributed.gc", "tornado", "asyncio")
+_TALKERS = ("distributed", "dask", "tornado", "bokeh", "asyncio")
+_LOGGERS = (*_TALKERS, "distributed.client", "distributed.gc", "tornado.application")
 
 
 # ---------------------------------------------------------------- in the coordinator's process
@@ -67,6 +68,7 @@ class Cluster:
         """Called with a sentence for a person when workers come and go."""
         self.workers: frozenset[str] = frozenset(client.nthreads())
         """The addresses of the workers, as of the last look."""
+        self._connection = client.scheduler_comm
         self._asked: Future[dict[str, int]] | None = None
         self._looked = time.monotonic()
         self._told_none = False
@@ -74,7 +76,10 @@ class Cluster:
 
     def at_once(self) -> int:
         """How many runs may be handed out together now: one a worker, and at least one, which then
-        waits for a worker."""
+        waits for a worker. Raises LabError if the scheduler is lost, of which a run does not tell
+        whose result was on its way."""
+        if self._client.scheduler_comm is not self._connection:
+            raise self._lost()
         self._look()
         if not self.workers and not self._told_none:
             self._told_none = True
@@ -114,14 +119,18 @@ class Cluster:
                 inner.shutdown(wait=False)
             self._closing = False
 
-    def settle(self, unit: Unit, inner: Future[Any], outer: Future[Outcome]) -> None:
+    def settle(self, unit: Unit, inner: Future[bytes], outer: Future[Outcome]) -> None:
         """Turn what Dask says about a run into an outcome, or into an error for a person."""
         if inner.cancelled():
             outer.cancel() if self._closing else outer.set_exception(self._lost())
             return
         error = inner.exception()
         if error is None:
-            found = inner.result()
+            try:
+                found = pickle.loads(inner.result())
+            except Exception as unreadable:  # of another version
+                outer.set_exception(LabError(_unreadable(unreadable)))
+                return
             if isinstance(found, Outcome):
                 outer.set_result(found)
             elif isinstance(found, _Raised):
@@ -173,7 +182,7 @@ class _Call:
     session: str
 
     def __reduce__(self) -> tuple[Callable[..., object], tuple[object, ...]]:
-        return _here, (self.train, self.unit, self.machine, self.session)
+        return _answer, (self.train, self.unit, self.machine, self.session)
 
 
 def _killed(error: BaseException) -> Failure:
@@ -270,7 +279,8 @@ def _silence() -> Iterator[Any]:
         dask = importlib.import_module("dask")
         dask.config.set({"logging": dict.fromkeys(_LOGGERS, _QUIET)})
         module = importlib.import_module(MODULE)
-        for name in _LOGGERS:
+        known = [name for name in logging.root.manager.loggerDict if name.split(".")[0] in _TALKERS]
+        for name in {*_LOGGERS, *known}:
             logging.getLogger(name).setLevel(_QUIET)
         yield module
 
@@ -336,6 +346,11 @@ class _Raised:
     """An exception of the training, which is told from those of Dask."""
 
     error: Exception
+
+
+def _answer(*call: Any) -> bytes:
+    """What `_here` returns, as bytes, which Dask always can hand on."""
+    return pickle.dumps(_here(*call))
 
 
 def _here(

@@ -111,7 +111,7 @@ class Coordinator:
             if until is not None and time.monotonic() >= until:
                 return "time"
             try:
-                while self._waiting and len(going) < at_once() and not self._alone(going):
+                while len(going) < at_once() and self._waiting and not self._alone(going):
                     going[submit(executor, self._waiting[0])] = self._waiting[0]
                     self._waiting.popleft()
             except BrokenExecutor:
