@@ -31,12 +31,12 @@ OURS = "microgpt-sweep-"
 """How the names of temporary folders begin."""
 
 
-def until(true: Callable[[], object], what: str) -> None:
-    """Wait for something to become true."""
+def until(true: Callable[[], object], what: str, pause: float = 0.01) -> None:
+    """Wait for something to become true, looking again after so many seconds."""
     end = time.monotonic() + DEADLINE
     while not true():
         assert time.monotonic() < end, what
-        time.sleep(0.01)
+        time.sleep(pause)
 
 
 class Process(NamedTuple):
@@ -115,7 +115,7 @@ class Sweeping:
 
     def wait_until_all_gone(self) -> None:
         """Wait until no process of the group is left."""
-        until(lambda: not group(self.process.pid), f"left: {group(self.process.pid)}")
+        until(lambda: not group(self.process.pid), "no process is left", 0.1)
 
     def pasted(self) -> list[str]:
         """The words after `sweep` of the command that it printed last."""
@@ -224,7 +224,7 @@ class DaskCluster:
                 os.killpg(process.pid, number)
         for process in [*self.workers, *([self.scheduler] if self.scheduler else [])]:
             process.wait(DEADLINE)
-        until(lambda: not self.left(), "the cluster ends")
+        until(lambda: not self.left(), "the cluster ends", 0.1)
         self.workers, self.scheduler = [], None
 
 

@@ -93,7 +93,7 @@ def test_a_cluster_for_trying_says_nothing_of_its_own_and_leaves_nothing(
     words: Path, wanted: str, tmp_path: Path
 ) -> None:
     local = Sweeping(tmp_path / "local", words, *GRID, "--dask", "local", "--jobs", "2")
-    until(local.workers, "there are workers")
+    until(local.workers, "there are workers", 0.1)
     assert local.wait() == 0
     assert local.out == wanted
     said = local.err.splitlines()
