@@ -122,7 +122,7 @@ def test_of_two_processes_that_resume_a_sweep_one_is_told_that_the_other_is_at_w
     busy = Sweeping(tmp_path / "busy", words, *LONG, "--jobs", "1")
     try:
         until(busy.at_work, "it is at work")
-        told = play("sweep", "--resume", "1")
+        told = play("sweep", "--resume", "1", "--max-minutes", "0.001")
         assert told.code == 1 and "Another process trains sweep 1." in told.err
         assert not recorded(home)
     finally:

@@ -85,6 +85,7 @@ def test_a_store_from_before_sweeps_keeps_its_runs_and_takes_sweeps(path: Path) 
     with Store.open(path) as store:
         run = store.create(new_run(), "")
         store.append(run, steps(0, 20))
+        other = store.create(new_run(), "")
     before = sqlite3.connect(path)
     for table in ("sweep_runs", "sweeps"):
         before.execute(f"DROP TABLE {table}")
@@ -98,7 +99,7 @@ def test_a_store_from_before_sweeps_keeps_its_runs_and_takes_sweeps(path: Path) 
             add_run(db, run, "its name", sweep, 0, 42)
         assert [(one.run, one.seed, one.step) for one in runs_of(store, sweep)] == [(run, 42, 20)]
         with pytest.raises(StoreError, match="UNIQUE"), store.database.writing() as db:
-            add_run(db, run, "once more", sweep, 0, 42)
+            add_run(db, other, "once more", sweep, 0, 42)
         assert store.check() == []
     assert version(path) == schema.VERSION
     assert version(path.with_name("runs.sqlite.v6.bak")) == 6
