@@ -115,7 +115,11 @@ class Sweeping:
 
     def wait_until_all_gone(self) -> None:
         """Wait until no process of the group is left."""
-        until(lambda: not group(self.process.pid), "no process is left", 0.1)
+        try:
+            until(lambda: not group(self.process.pid), "no process is left", 0.1)
+        except AssertionError:
+            self.end()
+            raise
 
     def pasted(self) -> list[str]:
         """The words after `sweep` of the command that it printed last."""
