@@ -6,7 +6,7 @@ import math
 import random
 import statistics
 import time
-from itertools import groupby
+from itertools import groupby, pairwise
 from typing import Any
 
 import pytest
@@ -59,6 +59,9 @@ def test_every_point_has_a_dot_and_every_dot_lies_on_the_line(
     for x, y in zip(xs, ys, strict=True):
         if math.isfinite(y):
             assert frame.dot(y) in drawn[min(int(x / wide), frame.columns - 1)]
+    for before, after in pairwise(drawn):
+        if before and after and all(map(math.isfinite, ys)):  # one unbroken line
+            assert min(after) <= max(before) + 1 and max(after) >= min(before) - 1
     # What a column may show: its points, the lines through it, and the way from the column before.
     for column, dots in enumerate(drawn):
         near = [
@@ -199,9 +202,20 @@ async def test_another_choice_changes_no_other_curve(stage: Any) -> None:
         assert bright[0] != plain[0] and bright[-2:] == plain[-2:]
         curves.set_data(data)
         assert app.lines == plain
-        data.curves[0].append(300, 2.0)
+
+
+async def test_a_curve_that_grows_in_place_is_drawn_on(stage: Any) -> None:
+    curves = CurveFamily()
+    async with stage(curves, (80, 20)) as app:
+        grows = Curve(range(100), [2.7] * 100)
+        data = Family((falling(2.0), grows), chosen=0)
         curves.set_data(data)
-        assert app.lines != plain  # a curve that grows in place is drawn on
+        before = app.lines
+        grows.extend(range(100, 200), [2.7] * 100)
+        curves.set_data(data)
+        assert app.lines[0] == before[0]  # the frame is the same
+        longer = [now for now, then in zip(app.lines, before, strict=True) if now != then]
+        assert len(longer) == 1 and sum("\u2800" < glyph < "\u2900" for glyph in longer[0]) >= 50
 
 
 async def test_what_is_not_selected_is_told_without_colour(
