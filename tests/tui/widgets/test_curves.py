@@ -59,9 +59,6 @@ def test_every_point_has_a_dot_and_every_dot_lies_on_the_line(
     for x, y in zip(xs, ys, strict=True):
         if math.isfinite(y):
             assert frame.dot(y) in drawn[min(int(x / wide), frame.columns - 1)]
-    for before, after in pairwise(drawn):
-        if before and after and all(map(math.isfinite, ys)):  # one unbroken line
-            assert min(after) <= max(before) + 1 and max(after) >= min(before) - 1
     # What a column may show: its points, the lines through it, and the way from the column before.
     for column, dots in enumerate(drawn):
         near = [
@@ -86,6 +83,17 @@ def _finite(ys: list[float]) -> list[tuple[int, int]]:
             out.append((at, at + size))
         at += size
     return out
+
+
+@settings(max_examples=30)
+@given(st.lists(st.floats(0, 4), min_size=2, max_size=90), st.integers(2, 30), st.integers(1, 6))
+def test_a_curve_without_gaps_is_one_unbroken_line(
+    ys: list[float], width: int, height: int
+) -> None:
+    frame = Frame(0.0, len(ys) - 1.0, 0.0, 4.0, width, height)
+    drawn = columns_of(Curve(range(len(ys)), ys), frame)
+    for before, after in pairwise(drawn):
+        assert min(after) <= max(before) + 1 and max(after) >= min(before) - 1
 
 
 def test_a_spike_of_one_point_among_thousands_is_drawn() -> None:
