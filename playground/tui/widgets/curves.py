@@ -3,6 +3,7 @@ spread."""
 
 from __future__ import annotations
 
+import math
 import time
 from bisect import bisect_left
 from collections.abc import Sequence
@@ -24,7 +25,7 @@ from playground.tui.widgets.family import Drawn, Family, FamilyState, Mean, Pen,
 from playground.tui.widgets.line_widget import LineWidget, Run, WidgetOptions, strip_of
 from playground.tui.widgets.plot import Frame
 from playground.tui.widgets.text import fit, visible
-from playground.tui.widgets.ticks import linear_ticks, tick_texts, value_text
+from playground.tui.widgets.ticks import linear_ticks, place_text, tick_texts, value_text
 from playground.tui.widgets.x_axis import x_axis
 from playground.widths import cell_len
 
@@ -370,15 +371,11 @@ class CurveFamily(LineWidget, can_focus=True):
         out: list[tuple[str, str, list[str]]] = []
         chosen = self._chosen
         if chosen is not None:
-            value, name = _value(family.curves[chosen], at), visible(family.chosen_name)
+            value, name = _value(family.curves[chosen], at, frame.x1), visible(family.chosen_name)
             out.append((CHOSEN, "curves--chosen", [f"{name} {value}".strip(), value]))
         mean = self.mean
         if mean is not None:
-            value = _value(mean.mean, at)
-            x = at if at is not None else mean.mean.xs[-1]
-            middle, high = mean.mean.value_at(x), mean.high.value_at(x)
-            if middle is not None and high is not None:
-                value += f" ± {value_text(high - middle)}"
+            value = _value(mean.mean, at, frame.x1, mean.high)
             name = visible(family.group_name) or str(mean.count)
             out.append((MEAN, "curves--mean", [
                 f"mean ± 1 sd of {name} {value}", f"mean of {mean.count} {value}", value,
@@ -396,12 +393,19 @@ class CurveFamily(LineWidget, can_focus=True):
         return out
 
 
-def _value(curve: Curve, at: float | None) -> str:
-    """The value of a curve at an x, or its last one, in writing."""
-    if not curve:
+def _value(curve: Curve, at: float | None, end: float, high: Curve | None = None) -> str:
+    """The value of a curve at an x, or its last one, in writing: a last one before the right end
+    with its place, as "2.345 at 199". high: a curve as far above as the spread that is told."""
+    last = curve.xs[-1] if curve else -math.inf
+    x = last if at is None else at
+    value = curve.value_at(x) if x <= last else None
+    if value is None:
         return "–"
-    value = curve.value_at(at if at is not None else curve.xs[-1])
-    return "–" if value is None else value_text(value)
+    text = value_text(value)
+    above = None if high is None else high.value_at(x)
+    if above is not None:
+        text += f" ± {value_text(above - value)}"
+    return f"{text} at {place_text(last)}" if at is None and last < end else text
 
 
 def _columns(dots: int, frame: Frame, broken: bool = False) -> list[int]:

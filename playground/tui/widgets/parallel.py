@@ -40,6 +40,8 @@ __all__ = [
 
 LEAP = 5
 """How many places a shifted arrow key moves."""
+_WORD = 4
+"""The fewest cells in which the start of a name says something."""
 CURSOR = Binding.Group("cursor", compact=True)
 BRUSH = Binding.Group("brush", compact=True)
 
@@ -421,7 +423,8 @@ class ParallelCoordinates(LineWidget, can_focus=True):
         room = width - cell_len(runs) - 2
         name = visible(axis.name)
         if cell_len(name) + 1 + cell_len(value) > room:  # the value matters more than the name
-            name = fit(name, max(room - cell_len(value) - 1, 0)).rstrip(" ")
+            left = room - cell_len(value) - 1
+            name = fit(name, left).rstrip(" ") if left >= _WORD else ""
         words: list[Run] = []
         used = 0
         if room >= cell_len(value):

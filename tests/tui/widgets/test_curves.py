@@ -188,6 +188,19 @@ async def test_the_cursor_stops_at_the_points_of_the_chosen_curve(stage: Any) ->
         assert curves.state.cursor == 299
 
 
+async def test_a_value_is_read_where_the_curve_is_and_nowhere_else(stage: Any) -> None:
+    curves = CurveFamily()
+    runs = (Curve([0, 300], [3.0, 2.0]), Curve([0, 100], [3.0, 2.4]))
+    async with stage(curves, (90, 20)) as app:
+        curves.set_data(Family(runs, None, 1, (), "", "seed 1"))
+        assert "seed 1 2.400 at 100" in app.lines[0]
+        curves.state.cursor = 200.0
+        curves.changed()
+        assert "seed 1 –" in app.lines[0]
+        curves.set_data(Family(runs, None, 0, (0, 1), "2 seeds", "seed 0"))
+        assert "seed 0 3.000" in app.lines[0] and "2 seeds –" in app.lines[0]
+
+
 async def test_a_diverged_run_is_marked_and_counted(stage: Any) -> None:
     curves = CurveFamily()
     async with stage(curves, (80, 20)) as app:
