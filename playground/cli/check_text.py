@@ -10,6 +10,7 @@ from playground.cli.listing import in_columns, terminal_width
 from playground.cli.named_model import source_words
 from playground.cli.score_text import cut, print_parts, table
 from playground.lab.protocol.score import Row
+from playground.lab.score.check import not_compared
 from playground.widths import cell_len, fit
 from playground.words import many
 
@@ -46,9 +47,8 @@ def _figures(shown: Mapping[str, Any]) -> Lines:
     short = [(*row[:4], *row[5:]) for row in rows]
     if len(lines) != len(rows):  # too narrow for the intervals
         lines = table(short)
-    for one in figures:
-        if one["why"]:
-            lines += wrapped(f"{one['figure']} not compared: {one['why']}.")
+    for said in not_compared([one for one in figures if not one["fails"]]):
+        lines += wrapped(f"{said[:1].upper()}{said[1:]}.")
     return lines
 
 

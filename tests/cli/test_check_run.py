@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import math
 from array import array
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -17,6 +18,24 @@ from playground.lab.score.check import Allowed
 from tests.cli.conftest import SMALL, Play
 
 RUN = (*SMALL, "--steps", "30", "--holdout", "0.3")
+LOWER = """
+from microgpt.tokenizer import CharTokenizer
+from playground.api import Contribution, hookimpl
+
+
+class Lower(CharTokenizer):
+    def train(self, documents):
+        super().train(text.lower() for text in documents)
+
+    def encode(self, text):
+        return super().encode(text.lower())
+
+
+@hookimpl
+def microgpt_tokenizers():
+    yield Contribution(name="lower", summary="no capitals", factory=Lower)
+"""
+"""A plugin with a tokenizer that drops capitals."""
 FIGURES = [
     *("bits a character", "nats a token", "calibration error"),
     *("recited samples", "repeated samples", "other samples"),
@@ -104,7 +123,8 @@ def test_what_cannot_be_compared_is_said_and_does_not_pass(play: Play) -> None:
     bits = figures(shown)["bits a character"]
     assert (bits["verdict"], bits["fails"]) == ("not compared", True)
     done = play("check-run", 2, "--against", 1)
-    assert "bits a character not compared: the run holds out no text" in done.out
+    why = "bits a character and calibration error not compared: the run holds out no text"
+    assert why in done.out
     assert checked(play, 2, "--against", 1, "--bits", "any", "--calibration", "any")["passed"]
     assert not checked(play, 2, "--against", 2)["passed"], "a run without hold-out says nothing"
 
@@ -120,6 +140,29 @@ def test_bits_a_character_are_compared_between_tokenizers(play: Play) -> None:
     assert shown["bits a character"]["change"] is not None
     cut = checked(play, 2, "--against", 1)["heldout"]
     assert cut["judged"] < cut["run"], "run 1 reads but the beginning of a long text"
+
+
+def test_tokens_that_do_not_give_back_the_text_are_scored_a_token(play: Play, words: Path) -> None:
+    """The tokenizer drops capitals; against another tokenizer nothing is comparable then."""
+    plugin = words.with_name("lower.py")
+    plugin.write_text(LOWER, encoding="utf-8")
+    words.write_text(words.read_text(encoding="utf-8").title(), encoding="utf-8")
+    for more in (("lower",), ("lower", "--learning-rate", "1"), ("char",)):
+        lower = (*RUN, "--plugin", plugin, "--tokenizer")
+        assert play("train", words, *lower, *more).code == 0
+    shown = json.loads(play("score", 1, "--json", "--samples", 5, "--plugin", plugin).out)
+    held = shown["heldout"]
+    assert held["bits_per_character"] is None and held["compressors"] == {}
+    assert held["unit"] == "bits a token"
+    nats = held["nats_per_token"]["value"]
+    assert held["bits"]["value"] == pytest.approx(nats / math.log(2))
+    assert "bits a token" in shown["verdict"]
+    said = play("score", 1, "--samples", 5, "--plugin", plugin).out
+    assert "The tokens do not give back the texts" in said
+    bits = figures(checked(play, 2, "--against", 1, "--plugin", plugin))["bits a token"]
+    assert bits["change"]["value"] == pytest.approx(bits["run"] - bits["baseline"])
+    lost = figures(checked(play, 3, "--against", 1, "--plugin", plugin))["bits a character"]
+    assert lost["fails"] and "do not give back the texts" in lost["why"]
 
 
 @pytest.mark.usefixtures("baseline")

@@ -178,10 +178,13 @@ def _held_out(
     own = yield from heldout_pieces(run, most)
     by_key = {piece.key: piece for piece in own}
     shared = [piece for piece in its if piece.key in by_key]
-    common = yield from unseen(shared, baseline.train)
-    common = yield from unseen(common, run.train)
+    common = yield from unseen(shared, baseline.train, baseline.encoder)
+    theirs = [by_key[piece.key] for piece in common]
+    new = {piece.key for piece in (yield from unseen(theirs, run.train, run.encoder))}
+    common = [piece for piece in common if piece.key in new]
     texts = {"baseline": len(its), "run": len(own), "shared": len(shared), "judged": len(common)}
-    why = _why_no_texts(baseline, run, shared, common)
+    faithful = all(piece.faithful for piece in (*its, *own))
+    why = "" if common else _why_no_texts(baseline, run, bool(shared), faithful)
     if why:
         return [
             _not_compared("bits a character", "bits", allowed.bits, why),
@@ -196,17 +199,16 @@ def _held_out(
     return _losses(pairs, read[0], read[1], allowed), texts
 
 
-def _why_no_texts(
-    baseline: Subject, run: Subject, shared: Sequence[Piece], common: Sequence[Piece]
-) -> str:
-    """Why no held-out text can be compared; "" if one can."""
-    if common:
-        return ""
+def _why_no_texts(baseline: Subject, run: Subject, shared: bool, faithful: bool) -> str:
+    """Why no held-out text can be compared. shared: True if some are held out by both. faithful:
+    True if the tokens give back the texts."""
     if not baseline.heldout and not run.heldout:
         return "no text is held out by either: train with --holdout 0.1"
     if not baseline.heldout or not run.heldout:
         whose = "run" if baseline.heldout else "baseline"
         return f"the {whose} holds out no text: train it with --holdout 0.1"
+    if not shared and not faithful:
+        return "the tokens do not give back the texts, so that no text is read alike"
     if not shared:
         return "no text is held out by both, and read alike: other data, hold-out, seed or context"
     return "every text that both hold out stands in the training texts of one of them"
@@ -365,7 +367,9 @@ def summary(figures: Sequence[Mapping[str, Any]], baseline: str, run: str) -> st
     failing = [one for one in figures if one["fails"]]
     run = f"{run[:1].upper()}{run[1:]}"
     if failing:
-        named = "; ".join(_named(one) for one in failing)
+        named = "; ".join(
+            [_named(one) for one in failing if not one["why"]] + not_compared(failing)
+        )
         return f"{run} is not within what is allowed against {baseline}: {named}."
     changed = [one for one in figures if one["verdict"] != "equal"]
     if not changed:
@@ -378,9 +382,16 @@ def summary(figures: Sequence[Mapping[str, Any]], baseline: str, run: str) -> st
     return said
 
 
+def not_compared(figures: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What is not compared, and why, a clause for each reason. figures: from `check`."""
+    reasons: dict[str, list[str]] = {}
+    for one in figures:
+        if one["why"]:
+            reasons.setdefault(one["why"], []).append(one["figure"])
+    return [f"{' and '.join(names)} not compared: {why}" for why, names in reasons.items()]
+
+
 def _named(one: Mapping[str, Any]) -> str:
-    if one["verdict"] == "not compared":
-        return f"{one['figure']} not compared ({one['why']})"
     if one["verdict"] == "changed":
         return f"{one['figure']} {one['run']:.0%}, allowed {one['allowed']:.0%}"
     return f"{one['figure']} {one['change']['value']:+.3f}, allowed {one['allowed']:.3f}"

@@ -11,6 +11,7 @@ from playground.lab.run.data import Encoder
 from playground.lab.score.work import Work
 
 _EVERY = 4096
+_LOOKING = "looking for held-out texts in the training texts"
 END = "\n"
 """What stands for the end of a document where texts are compressed or joined."""
 
@@ -20,6 +21,7 @@ class Piece:
     """The beginning of a document, as far as the model reads it."""
 
     text: str
+    """As it stands in the document, or as the tokens give it back if they do that otherwise."""
     targets: tuple[int, ...]
     """The predicted tokens, the closing BOS included if it is within reach."""
     whole: bool
@@ -51,7 +53,7 @@ def piece_of(text: str, encoder: Encoder) -> Piece:
     read = encoder.decode(ids if whole else targets)
     shared = _shared(text, read)
     faithful = shared == text if whole else shared == read.rstrip("\ufffd")
-    return Piece(shared, tuple(targets), whole, faithful)
+    return Piece(shared if faithful else read, tuple(targets), whole, faithful)
 
 
 def _shared(one: str, other: str) -> str:
@@ -62,9 +64,12 @@ def _shared(one: str, other: str) -> str:
     return one[: next((at for at, (a, b) in pairs if a != b), min(len(one), len(other)))]
 
 
-def unseen(pieces: Sequence[Piece], trained: Sequence[str]) -> Work[list[Piece]]:
+def unseen(pieces: Sequence[Piece], trained: Sequence[str], encoder: Encoder) -> Work[list[Piece]]:
     """The pieces that the training documents do not hold, as far as the model reads both: a whole
-    piece is no training document, and none begins with a piece that is cut."""
+    piece is no training document, and none begins with a piece that is cut. encoder: reads the
+    training documents, where texts do not tell whether their tokens are the same."""
+    if not all(piece.faithful for piece in pieces):
+        return (yield from _unseen_tokens(pieces, trained, encoder))
     wholes = {piece.text for piece in pieces if piece.whole}
     cut: dict[int, set[str]] = {}
     for piece in pieces:
@@ -80,3 +85,14 @@ def unseen(pieces: Sequence[Piece], trained: Sequence[str]) -> Work[list[Piece]]
             if text[:length] in texts:
                 known.add((text[:length], False))
     return [piece for piece in pieces if piece.key not in known]
+
+
+def _unseen_tokens(
+    pieces: Sequence[Piece], trained: Sequence[str], encoder: Encoder
+) -> Work[list[Piece]]:
+    """As `unseen`, by the tokens that the model reads."""
+    known: set[tuple[int, ...]] = set()
+    for number, text in enumerate(trained):
+        yield Progress(_LOOKING, number, len(trained))
+        known.add(piece_of(text, encoder).targets)
+    return [piece for piece in pieces if piece.targets not in known]

@@ -138,7 +138,7 @@ def _held_out(
     subject: Subject, training: Sequence[Piece], chosen: Sequence[Piece]
 ) -> Work[tuple[dict[str, Any], Figure | None, str, dict[str, Figure]]]:
     """(as JSON has it; what the model needs; of which unit; how much more than each count)."""
-    pieces = yield from unseen(chosen, subject.train)
+    pieces = yield from unseen(chosen, subject.train, subject.encoder)
     held: dict[str, Any] = {
         "documents": len(subject.heldout),
         "looked_at": len(chosen),
@@ -351,6 +351,8 @@ def valid_ones(rule: str, texts: Sequence[Sampled]) -> list[bool]:
         made = Rule(rule)
         return [made.share([one.text]) == 1.0 for one in texts]
     except RuleError as error:
+        said = str(error)
+        begin = "T" + said[1:] if said.startswith("the rule ") else f"It {said}"
         raise LabError(
-            Failure("The rule cannot be used", f"{error}.", problems={"rule": str(error)})
+            Failure("The rule cannot be used", f"{begin}.", problems={"rule": said})
         ) from error

@@ -8,11 +8,13 @@ import math
 import zlib
 from collections import Counter
 from collections.abc import Sequence
+from typing import cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from playground.lab.run.data import Encoder
 from playground.lab.score.calibration import calibration_error, reliability
 from playground.lab.score.competitors import nats_of_each
 from playground.lab.score.compressors import COMPRESSORS, bits_of_groups
@@ -25,6 +27,7 @@ from playground.lab.score.verdict import verdict
 from playground.lab.score.work import finished
 from playground.lab.score.worst import worst_contexts, worst_tokens
 
+NOBODY = cast(Encoder, None)
 WORDS = st.text("abc", min_size=1, max_size=30)
 
 
@@ -79,7 +82,7 @@ def test_a_text_that_was_trained_on_is_not_unseen_as_far_as_the_model_reads() ->
         Piece("bob", (0,), whole=True),
         Piece("eve", (0,), whole=False),
     ]
-    left = finished(unseen(pieces, ["anna", "bob", "steve"]))
+    left = finished(unseen(pieces, ["anna", "bob", "steve"], NOBODY))
     assert left == [pieces[0], pieces[3]]
 
 

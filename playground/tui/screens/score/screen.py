@@ -87,7 +87,9 @@ class ScoreScreen(SheetDialog[None]):
         yield Sheet(id="score-sheet")
 
     def on_mount(self) -> None:
-        if not self._scoring.up_to_date and not self._scoring.asking.busy:
+        if self._scoring.up_to_date:
+            self._scoring.asking.trouble = None
+        elif not self._scoring.asking.busy:
             self._scoring.begin()
         self.draw()
 
