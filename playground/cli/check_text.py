@@ -29,7 +29,7 @@ def print_check(shown: Mapping[str, Any]) -> None:
 
 def _parts(shown: Mapping[str, Any]) -> Iterator[Lines]:
     word = "PASSED" if shown["passed"] else "FAILED"
-    yield wrapped(f"{word}. {shown['verdict']}")
+    yield wrapped(in_columns(f"{word}. {shown['verdict']}"))
     yield _figures(shown)
     yield wrapped(_texts_words(shown))
     if shown["settings"]:
