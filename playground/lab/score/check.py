@@ -149,11 +149,12 @@ def judged(
     worse = -change.value if less_is_worse else change.value
     told_apart = change.low > 0 or change.high < 0
     found = Compared(figure, option, baseline, run, change, allowed, "equal")
-    if change.value == 0 and change.low == change.high:
+    alone = not math.isfinite(change.high)
+    if change.value == 0 and (alone or change.low == change.high):
         return found
     if allowed is None:
         return replace(found, verdict="not judged")
-    if not math.isfinite(change.high):
+    if alone:
         return replace(
             found, verdict="not compared", why="of one text alone nobody knows what is luck"
         )

@@ -14,6 +14,7 @@ from playground.lab.score.interval import Figure
     ("change", "allowed", "verdict"),
     [
         (Figure(0.0, 0.0, 0.0), 0.0, "equal"),
+        (Figure(0.0, -math.inf, math.inf), 0.0, "equal"),
         (Figure(0.01, 0.005, 0.015), 0.02, "within"),
         (Figure(0.3, 0.1, 0.5), 0.02, "worse"),
         (Figure(0.3, -0.1, 0.7), 0.02, "not told apart"),
