@@ -29,6 +29,7 @@ from playground.lab.sweep.coordinator import END, Coordinator, Progress
 from playground.lab.sweep.importance import importances
 from playground.lab.sweep.plan import Plan
 from playground.lab.sweep.pool import LocalPool, processors
+from playground.lab.sweep.search import ROUND, check_optuna
 from playground.lab.sweep.table import Line, difference, held_out, lines_of
 from playground.lab.sweep.unit import check_text
 from playground.words import about_seconds, many
@@ -65,6 +66,8 @@ def resume(sweep: int, how: How) -> int:
         text = plan_of(store, sweep)
         with understood(store.path):
             plan = Plan.parse(text)
+        if len(plan.settings) < plan.count:
+            check_optuna()
         with cluster_of(how.dask, how.jobs) as cluster:
             return _work(store, sweep, plan, how, cluster)
 
@@ -78,7 +81,8 @@ def _work(store: Store, sweep: int, plan: Plan, how: How, cluster: Cluster | Non
         line = _Line(sweep, quiet=how.as_json)
         coordinator = Coordinator(store, sweep, plan, line.tell, line.show)
         total = coordinator.progress.total
-        jobs = min(how.jobs or processors(), total)
+        together = total if plan.search is None else ROUND * len(plan.seeds)
+        jobs = min(how.jobs or processors(), together)
         workers = many(jobs, "worker")
         pool, at_once = LocalPool(jobs).executor, lambda: jobs
         if cluster is not None:

@@ -207,7 +207,8 @@ def _ped_anova(
     evaluator = optuna.importance.PedAnovaImportanceEvaluator(
         target_quantile=(wanted - 0.5) / len(numbers)
     )
-    best = sum(mean <= sorted(means)[wanted - 1] for mean in means)
+    last = sorted(means)[wanted - 1]
+    best = sum(mean <= last for mean in means)  # more than wanted if some are equal
     found = evaluator.evaluate(study)
     total = math.fsum(found.values())
     if best == len(numbers) or not total > 0:

@@ -54,15 +54,21 @@ def next_round(store: Store, sweep: int, plan: Plan, tell: Callable[[str], None]
     """The plan with the settings of one more round, which the store then has as well; the plan as
     it was if the search has ended. All runs of earlier rounds are recorded, or could not be made.
 
-    tell: called with a sentence for each suggestion that cannot be. Raises LabError if Optuna is
+    tell: called with a sentence about suggestions that cannot be. Raises LabError if Optuna is
     not installed, or if no setting can be; StoreError.
     """
     search = plan.search
     if search is None or len(plan.settings) >= plan.count:
         return plan
     settings, refused = suggestions(plan, search, runs_of(store, sweep))
-    for values, why in refused:
-        tell(f"{in_words(values)} was suggested, and cannot be: {why}. It is not trained.")
+    if refused:
+        values, why = refused[0]
+        are = "is" if len(refused) == 1 else "are"
+        first = "" if len(refused) == 1 else " the first:"
+        tell(
+            f"{many(len(refused), 'suggestion')} cannot be and {are} not trained;{first} "
+            f"{in_words(values)}: {why}."
+        )
     if not settings and not plan.settings:
         raise LabError(
             Failure(
