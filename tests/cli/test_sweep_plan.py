@@ -11,7 +11,9 @@ import pytest
 from playground.cli.sweep_plan import Wanted, made, varied
 from playground.hooks.sources import PluginSources
 from playground.lab.spec import RunSpec
-from playground.lab.sweep.plan import Plan, Range
+from playground.lab.store.store import Store
+from playground.lab.store.sweeps import begin_sweep
+from playground.lab.sweep.plan import Axis, Plan, Range, Search
 from tests.cli.conftest import Play
 
 
@@ -100,3 +102,15 @@ def test_without_optuna_a_search_says_how_to_add_it(
     assert "There is nothing to search with. --trials needs Optuna, which is not" in done.err
     assert "pip install 'microgpt-play[search]'" in done.err
     assert not (home / "data" / "runs.sqlite").exists()
+
+
+def test_without_optuna_a_search_does_not_go_on(
+    play: Play, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "optuna", None)
+    axes = (Axis("n_embd", "model.n_embd", between=Range(8, 32, whole=True, log=False)),)
+    search = Search(axes, RunSpec().to_json(), 5)
+    with Store.open(home / "data" / "runs.sqlite") as store:
+        begin_sweep(store, Plan((), (1,), "", PluginSources(), search).to_json())
+    done = play("sweep", "--resume", "1")
+    assert done.code == 1 and "--trials needs Optuna, which is not installed" in done.err, done.err
