@@ -23,14 +23,14 @@ from playground.lab.protocol.failures import Failure, LabError
 from playground.lab.store.database import understood
 from playground.lab.store.locks import RunLock
 from playground.lab.store.store import Store
-from playground.lab.store.sweeps import SweptRun, begin_sweep, plan_of, runs_of
+from playground.lab.store.sweeps import SweptRun, begin_sweep, lock_of, plan_of, runs_of
 from playground.lab.sweep.cluster import Cluster
 from playground.lab.sweep.coordinator import END, Coordinator, Progress
 from playground.lab.sweep.importance import importances
 from playground.lab.sweep.plan import Plan
 from playground.lab.sweep.pool import LocalPool, processors
 from playground.lab.sweep.search import ROUND, check_optuna
-from playground.lab.sweep.table import Line, difference, held_out, lines_of
+from playground.lab.sweep.table import Line, lines_of, measure, verdict
 from playground.lab.sweep.unit import check_text
 from playground.words import about_seconds, many
 
@@ -66,7 +66,7 @@ def resume(sweep: int, how: How) -> int:
         text = plan_of(store, sweep)
         with understood(store.path):
             plan = Plan.parse(text)
-        if len(plan.settings) < plan.count:
+        if plan.grows:
             check_optuna()
         with cluster_of(how.dask, how.jobs) as cluster:
             return _work(store, sweep, plan, how, cluster)
@@ -134,7 +134,7 @@ def _work(store: Store, sweep: int, plan: Plan, how: How, cluster: Cluster | Non
 @contextmanager
 def _alone(store: Store, sweep: int) -> Iterator[None]:
     """Hold the sweep's lock. Raises LabError if another process works on the sweep."""
-    lock = RunLock(store.lock_folder, f"{sweep:032x}")
+    lock = RunLock(store.lock_folder, lock_of(sweep))
     if not lock.acquire():
         raise LabError(
             Failure(
@@ -201,7 +201,7 @@ def _print_json(plan: Plan, done: Sequence[SweptRun]) -> None:
 
 def _print_table(plan: Plan, done: Sequence[SweptRun]) -> None:
     lines = lines_of(done)
-    names = [name for name, _ in plan.settings[0].values]
+    names = list(plan.names)
     rows = [[*names, "loss", "sd", "seeds", "failed"]]
     rows += [_row(plan, line) for line in lines]
     if not any(line.failed for line in lines):
@@ -210,14 +210,8 @@ def _print_table(plan: Plan, done: Sequence[SweptRun]) -> None:
     for row in rows:
         cells = (cell.rjust(width) for cell, width in zip(row, widths, strict=True))
         print(printable("  ".join(cells).rstrip()))
-    if held_out(done):
-        print("loss: held-out, in nats a token, after the last step; the mean over the seeds.")
-    else:
-        print(
-            "loss: training, smoothed over about 20 steps, in nats a token, because not every run "
-            "has a hold-out loss; the mean over the seeds."
-        )
-    print(_verdict(lines))
+    print(f"loss: {measure(done)}; the mean over the seeds.")
+    print(verdict(lines, "give more --seeds"))
     for sentence in (_search_words(plan, lines), _importance(plan, done)):
         if sentence:
             print(printable(sentence))
@@ -228,24 +222,6 @@ def _row(plan: Plan, line: Line) -> list[str]:
     mean = f"{line.mean:.4f}" if line.losses else "-"
     spread = f"{line.spread:.4f}" if line.spread is not None else "-"
     return [*values, mean, spread, str(len(line.losses)), str(line.failed)]
-
-
-def _verdict(lines: Sequence[Line]) -> str:
-    """What the table says about the best setting and the next one."""
-    if len(lines) < 2 or not lines[1].losses:
-        return "There are no two settings to compare."
-    found = difference(lines[0], lines[1])
-    if found is None:
-        apart = lines[1].mean - lines[0].mean
-        return (
-            f"The best differs from the next by {apart:.4f}; no two seeds tell how much of that is "
-            "luck: give more --seeds."
-        )
-    told = "told apart" if found.told_apart else "not told apart"
-    return (
-        f"The best differs from the next by {found.mean:.4f} ± {found.half:.4f}: {told} "
-        f"(95 %, paired by {found.seeds} seeds)."
-    )
 
 
 def _search_words(plan: Plan, lines: Sequence[Line]) -> str:

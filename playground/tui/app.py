@@ -557,6 +557,7 @@ class PlaygroundApp(OrderedApp[int]):
                 options=self._options,
             )
         await self.controller.close()
+        self.farewell += self.controller.sweeps.farewell
         self._leave_surely(code)
         await composed(self.screen_stack)
         # What a screen does in the background, as the palette looks for commands, would go on while

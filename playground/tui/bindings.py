@@ -77,6 +77,10 @@ MAIN_BINDINGS = [
          RUN),
     _key("a", "dialog('runs')", "runs",
          "All runs that were recorded: open, compare, name, export", RUN),
+    _key("V", "dialog('vary')", "vary", "Vary this run: a sweep over some of its settings, each "
+         "with several seeds", RUN, show=False),
+    _key("W", "dialog('sweeps')", "sweeps", "All sweeps: many runs at once, compared", RUN,
+         show=False),
     _key("d", "dialog('datasets')", "data", "Choose a data set or a text file of your own",
          DATA),
     _key("t", "dialog('tokenizers')", "tokenizer", "Choose how text becomes tokens", DATA),

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from playground.tui.screens.inside.state import InsideState, Place
     from playground.tui.screens.pick.datasets import DatasetScreen, Typed
     from playground.tui.screens.runs.screen import RunChoice
+    from playground.tui.screens.sweep.vary import VarySource
+    from playground.tui.screens.sweep.view import SweepView
 
 Answer = TypeVar("Answer")
 
@@ -45,6 +47,8 @@ class Dialogs:
         """Done when the dialog that was asked for last is on the screen."""
         self.inside_state: InsideState | None = None
         """Where the person looked in the microscope last; None before it is first opened."""
+        self._views: dict[int, SweepView] = {}
+        """The sweeps that were looked at, as they were left, by number."""
 
     def open(self, name: str) -> None:
         """Open the dialog of that name; its answer is carried out in the background."""
@@ -374,6 +378,12 @@ class Dialogs:
 
     async def _go_on_with(self, choice: RunChoice) -> None:
         controller = self._controller
+        if choice.kind == "sweeps":
+            self.open("sweeps")
+            return
+        if choice.kind == "vary":
+            self._controller.tasks.attend(self._vary(await self._source_of(choice.run)))
+            return
         if choice.kind == "race":
             assert choice.other is not None
             await self._begin(controller.runs.recorded_race(choice.run, choice.other))
@@ -391,16 +401,101 @@ class Dialogs:
 
     async def _begin(self, preparing: Coroutine[Any, Any, Race]) -> None:
         """Show a race as soon as it is prepared. Raises LabError."""
-        self._controller.tasks.attend(self._watch(await preparing))
+        self._controller.tasks.attend(self._watched(await preparing))
 
-    async def _watch(self, race: Race) -> None:
-        """Show a race until it is left, and go on with the side that was chosen."""
+    async def _watched(self, race: Race) -> bool:
+        """Show a race until it is left, and go on with the side that was chosen; False if none
+        was."""
         from playground.tui.screens.race.screen import RaceScreen
 
         kept = await self._shown(RaceScreen(race, self._model))
         self._do(self._controller.runs.look_again())
         if kept is not None:
             self._do(self._controller.runs.go_on_with(kept))
+        return kept is not None
+
+    # ------------------------------------------------------------ sweeps
+
+    @property
+    def _sweeping(self) -> bool:
+        """True if sweeps can be recorded; says why not otherwise."""
+        if self._controller.tour is not None:
+            words = "Leave the tour first: a sweep is trained for your own runs."
+            self._say(Remark("Sweeps are not for the tour", words))
+        elif self._controller.sweeps.store is None:
+            self._say(Remark("Runs are not recorded", "Start without --no-record for that."))
+        else:
+            return True
+        return False
+
+    async def vary(self) -> None:
+        """Begin a sweep that varies the open run."""
+        from playground.tui.screens.sweep.vary import VarySource, rate_in_force
+
+        info, frame = self._model.info, self._model.frame
+        if not self._sweeping or not self._ready() or info is None:
+            return
+        from playground.lab.spec import RunSpec
+
+        spec = RunSpec.parse(info.spec)
+        if frame is not None:
+            spec = rate_in_force(spec, frame.base_learning_rate, self._model.engine)
+        number = f"run {self._model.run}" if self._model.run is not None else "this run"
+        name = self._model.name or info.dataset_title
+        await self._vary(VarySource(spec, f"{number} ({name})"))
+
+    async def _source_of(self, run: int) -> VarySource:
+        """A recorded run, to be varied. Raises LabError."""
+        from playground.lab.spec import RunSpec
+        from playground.tui.screens.sweep.vary import VarySource, rate_in_force
+
+        store = self._controller.sweeps.store
+        assert store is not None
+        record = await store.record(run)
+        spec = RunSpec.recorded(record.spec)
+        row = record.row
+        spec = rate_in_force(spec, row.learning_rate, row.engine)
+        return VarySource(spec, f"run {run} ({row.name or row.dataset})")
+
+    async def _vary(self, source: VarySource) -> None:
+        from playground.tui.screens.sweep.vary import VaryScreen
+
+        sources = self._controller.lab.sources
+        choice = await self._answer(VaryScreen(self._model, source, sources))
+        if choice is not None:
+            sweep = await self._controller.sweeps.begin(choice.plan, choice.jobs)
+            await self._show_sweep(sweep)
+
+    async def sweeps(self) -> None:
+        """List the sweeps, and show one or begin one."""
+        from playground.tui.screens.sweep.list import SweepsScreen
+
+        sweeps = self._controller.sweeps
+        if not self._sweeping or sweeps.store is None:
+            return
+        choice = await self._answer(SweepsScreen(sweeps.store, sweeps))
+        if choice is not None and choice.kind == "vary":
+            self.open("vary")
+        elif choice is not None:
+            await self._show_sweep(choice.sweep)
+
+    async def _show_sweep(self, sweep: int) -> None:
+        """Show a sweep until it is left; after a race of two of its runs, once more."""
+        from playground.tui.screens.sweep.screen import SweepScreen
+        from playground.tui.screens.sweep.view import SweepView
+
+        sweeps, runs = self._controller.sweeps, self._controller.runs
+        assert sweeps.store is not None
+        view = self._views.setdefault(sweep, SweepView(sweep))
+        while True:
+            choice = await self._shown(SweepScreen(sweeps.store, sweeps, view, self._model))
+            if choice is None:
+                return
+            if choice.kind != "race" or choice.other is None:
+                self._do(self._go_on_with(choice))
+                return
+            if await self._watched(await runs.recorded_race(choice.run, choice.other)):
+                return
 
 
 def _switch_plugin(name: str, on: bool) -> str:

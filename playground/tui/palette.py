@@ -34,6 +34,8 @@ SYNONYMS = {
     "travel.1": "latest, newest, time travel",
     "fork": "race, branch, compare, what if, a/b test",
     "runs": "history, experiments, compare, race, delete, rename, note, import, export",
+    "vary": "sweep, grid search, seeds, hyperparameter search, many runs, error bars",
+    "sweeps": "grid search, parallel coordinates, importance, many runs, vary",
     "datasets": "open a file, text, corpus, load, own text, documents",
     "tokenizers": "characters, bytes, words, vocabulary",
     "engines": "backend, faster",

@@ -63,6 +63,14 @@ class AsyncStore:
 
         return await asyncio.to_thread(do)
 
+    async def ask(self, work: Callable[[Store], T]) -> T:
+        """What `work` makes of the store, in a thread: for what has no method here."""
+        return await self._do(work)
+
+    async def ask_apart(self, work: Callable[[Store], T]) -> T:
+        """The same on a connection of its own, for slow work that other calls do not wait for."""
+        return await self._apart(work)
+
     def close(self) -> None:
         """Close the store."""
         store, self._store = self._store, None

@@ -182,8 +182,15 @@ def _file(dataset: Choice) -> list[str] | None:
 
 def _choice(field: str, choice: Choice) -> list[str] | None:
     """The words for a contribution with its knobs; None if a value cannot be written."""
+    said = choice_text(choice.name, choice.options)
+    return None if said is None else [f"--{field}", shell_word(said)]
+
+
+def choice_text(name: str, options: Mapping[str, Any]) -> str | None:
+    """A contribution with its knobs as the command line reads it, "min-p:min_p=0.05"; None if a
+    value cannot be written."""
     parts = []
-    for name, value in choice.options.items():
+    for knob, value in options.items():
         if value is None:
             continue
         text = str(value).lower() if isinstance(value, bool) else str(value)
@@ -192,6 +199,5 @@ def _choice(field: str, choice: Choice) -> list[str] | None:
             if not quote:
                 return None
             text = f"{quote}{text}{quote}"
-        parts.append(f"{name}={text}")
-    said = f"{choice.name}:{','.join(parts)}" if parts else choice.name
-    return [f"--{field}", shell_word(said)]
+        parts.append(f"{knob}={text}")
+    return f"{name}:{','.join(parts)}" if parts else name

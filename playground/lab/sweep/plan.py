@@ -139,6 +139,18 @@ class Plan:
         return len(self.settings) if search is None or search.over else search.trials
 
     @property
+    def grows(self) -> bool:
+        """True for a search that has yet to ask for some of its settings."""
+        return len(self.settings) < self.count
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The settings that it varies, in their order."""
+        if self.search is not None:
+            return tuple(axis.name for axis in self.search.axes)
+        return tuple(dict.fromkeys(name for one in self.settings for name, _ in one.values))
+
+    @property
     def base(self) -> RunSpec:
         """What all runs have in common; the fields that the plan varies have some value."""
         search = self.search

@@ -58,7 +58,7 @@ def next_round(store: Store, sweep: int, plan: Plan, tell: Callable[[str], None]
     not installed, or if no setting can be; StoreError.
     """
     search = plan.search
-    if search is None or len(plan.settings) >= plan.count:
+    if search is None or not plan.grows:
         return plan
     settings, refused = suggestions(plan, search, runs_of(store, sweep))
     if refused:

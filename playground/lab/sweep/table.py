@@ -89,6 +89,35 @@ def difference(best: Line, other: Line) -> Difference | None:
     return Difference(statistics.fmean(apart), half, len(seeds))
 
 
+def measure(runs: Sequence[SweptRun]) -> str:
+    """Which loss of these runs is compared, in words."""
+    if held_out(runs):
+        return "held-out, in nats a token, after the last step"
+    return (
+        "training, smoothed over about 20 steps, in nats a token, because not every run has a "
+        "hold-out loss"
+    )
+
+
+def verdict(lines: Sequence[Line], more_seeds: str) -> str:
+    """What the table says about the best setting and the next one. more_seeds: how a person gets
+    more seeds, if one is too few."""
+    if len(lines) < 2 or not lines[1].losses:
+        return "There are no two settings to compare."
+    found = difference(lines[0], lines[1])
+    if found is None:
+        apart = lines[1].mean - lines[0].mean
+        return (
+            f"The best differs from the next by {apart:.4f}; no two seeds tell how much of that is "
+            f"luck: {more_seeds}."
+        )
+    told = "told apart" if found.told_apart else "not told apart"
+    return (
+        f"The best differs from the next by {found.mean:.4f} ± {found.half:.4f}: {told} "
+        f"(95 %, paired by {found.seeds} seeds)."
+    )
+
+
 def student(freedom: int, confidence: float = CONFIDENCE) -> float:
     """The t below which |t| lies with this probability, for whole degrees of freedom.
 

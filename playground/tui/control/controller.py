@@ -35,6 +35,7 @@ from playground.tui.control.runs import Runs
 from playground.tui.control.sampling import Previews
 from playground.tui.control.score import Scoring
 from playground.tui.control.surgery import Surgery
+from playground.tui.control.sweeps import Sweeps
 from playground.tui.control.tasks import BackgroundTasks
 from playground.tui.control.tour import Lessons
 from playground.tui.control.training import Making, Training
@@ -73,6 +74,7 @@ class Controller:
         self.surgery = Surgery(context, self.training, self.tasks)
         self.scoring = Scoring(context, self.tasks)
         self.runs = Runs(context, self.opening, self.training, store)
+        self.sweeps = Sweeps(self.runs.store, lambda: lab.sources)
         self._reloads = Reloads(context, self.previews)
         self.tour = lessons.tour(context, self.opening) if lessons is not None else None
         self.frames.recorded = lambda: self.tasks.do(self.runs.follow())
@@ -92,6 +94,7 @@ class Controller:
             self.tour.keep()
         self.tasks.cancel()
         await self.lab.close()
+        await self.sweeps.close()
         self.runs.close()
 
     async def record(self) -> RecordState | None:

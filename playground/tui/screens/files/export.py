@@ -105,8 +105,12 @@ class ExportScreen(ContributionPicker):
     def _name_for(self, entry: Entry) -> str:
         info = self.model.info
         title = Path(info.dataset_title).stem if info is not None else ""
-        suffix = _SUFFIXES.get(entry.name, "") if entry.plugin == BUILTIN else f"-{entry.name}"
-        return f"{title or 'run'}-step{self.model.step}{suffix}"
+        return f"{title or 'run'}-step{self.model.step}{self.suffix_for(entry)}"
+
+    @staticmethod
+    def suffix_for(entry: Entry) -> str:
+        """The ending for a file of this format; a plugin's may be a folder, and is named by it."""
+        return _SUFFIXES.get(entry.name, "") if entry.plugin == BUILTIN else f"-{entry.name}"
 
     def choose(self, entry: Entry, options: dict[str, KnobValue]) -> None:
         if entry.missing:

@@ -49,7 +49,7 @@ AT_FIRST = 200
 """Runs that are read and shown before all the others."""
 _SHARE = 20
 """The rest after a reading lasts at least this many times as long as the reading."""
-NEED_NO_RUN = frozenset({"slash", "s", "S", "t", "i", "u", "ctrl+p", "question_mark", "f1"})
+NEED_NO_RUN = frozenset({"slash", "s", "S", "W", "t", "i", "u", "ctrl+p", "question_mark", "f1"})
 """Keys of the list that are heard before the runs that they are about are on screen."""
 NOTHING = (
     "Nothing was recorded yet. Whatever is trained is kept here by itself: go back with esc, and "
@@ -76,8 +76,9 @@ class Search(LiteralInput):
 class RunChoice:
     """What the person wants done with a run."""
 
-    kind: Literal["open", "fork", "race"]
-    run: int
+    kind: Literal["open", "fork", "race", "vary", "sweeps"]
+    """"sweeps" leads to the list of sweeps, and is about no run."""
+    run: int = 0
     at: int | None = None
     """The step to stand at; None for the step at which the run stood last."""
     other: int | None = None
@@ -98,6 +99,10 @@ class RunsScreen(Dialog[RunChoice | None]):
                 tooltip="Open the run, and go on from a step of it with something changed"),
         Binding("R", "race", "race", id="runs.race",
                 tooltip="Race the two marked runs, or this one and the one that is open"),
+        Binding("V", "vary", "vary", id="runs.vary",
+                tooltip="Vary this run: a sweep over some of its settings"),
+        Binding("W", "sweeps", "sweeps", id="runs.sweeps",
+                tooltip="All sweeps: many runs at once, compared"),
         # "/" has priority: the letters typed after it are searched for, however busy the screen is.
         Binding("slash", "search", "search", key_display="/", id="runs.search", priority=True,
                 tooltip="Search: words, and conditions as lr>=0.01 dataset=names touched<2d"),
@@ -597,6 +602,16 @@ class RunsScreen(Dialog[RunChoice | None]):
             self.refuse("This is the run that is open. Mark two runs with space to race them.")
         else:
             self.dismiss(RunChoice("race", self.current, other=row.id))
+
+    def action_vary(self) -> None:
+        row = self.row
+        if row is None:
+            self.app.bell()
+        else:
+            self.dismiss(RunChoice("vary", row.id))
+
+    def action_sweeps(self) -> None:
+        self.dismiss(RunChoice("sweeps"))
 
     def action_help(self) -> None:
         from playground.tui.screens.help import HelpScreen
