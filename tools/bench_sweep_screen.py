@@ -2,7 +2,8 @@
 
 `python tools/bench_sweep_screen.py [--runs 1000] [--steps 300]`. The runs are written by the
 store's own functions and not trained. Times are those of an app without a terminal, from the key to
-the paint after it; the terminal's own time is not among them.
+the paint after it; the terminal's own time is not among them. The CPU seconds of all threads stand
+beside them, for a machine that others use meanwhile.
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -56,46 +59,73 @@ class Watched(SweepScreen):
         self.filled += 1
 
 
-async def painted(screen: SweepScreen, true: Callable[[], bool]) -> float:
-    """The time at which the screen was painted after something has become true."""
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """A moment, by the wall's clock and by the CPU time of this process, in seconds."""
+
+    wall: float
+    cpu: float
+
+    @classmethod
+    def now(cls) -> Clock:
+        return cls(time.perf_counter(), time.process_time())
+
+    def since(self, before: Clock) -> Clock:
+        return Clock(self.wall - before.wall, self.cpu - before.cpu)
+
+
+async def painted(screen: SweepScreen, true: Callable[[], bool]) -> Clock:
+    """The moment at which the screen was painted after something has become true."""
     while not true():
         await asyncio.sleep(0.0005)
     done = asyncio.Event()
     screen.call_after_refresh(done.set)
     await done.wait()
-    return time.perf_counter()
+    return Clock.now()
 
 
-async def opened(path: Path, size: tuple[int, int]) -> tuple[float, float, list[float]]:
-    """(seconds to the table, seconds to all curves, seconds of each step of a brush)"""
+async def opened(path: Path, size: tuple[int, int]) -> tuple[Clock, Clock, list[Clock]]:
+    """(the time to the table, to all curves, of each step of a brush)"""
     store = AsyncStore(path)
     await store.runs()  # open, as it is in the playground
     app: App[None] = App()
     async with app.run_test(size=size) as pilot:
         await pilot.pause()
         screen = Watched(store, Sweeps(store), SweepView(1), PlaygroundModel())
-        began = time.perf_counter()
+        began = Clock.now()
         app.push_screen(screen)
-        table = await painted(screen, lambda: screen.is_mounted and screen.filled > 0) - began
+        table = (await painted(screen, lambda: screen.is_mounted and screen.filled > 0)).since(
+            began
+        )
         rows = len(screen.query_one(Settings).keys)
-        curves = await painted(screen, lambda: screen.view.recorded.runs != () and not
-                               screen.view.unread) - began  # fmt: skip
+        curves = (await painted(screen, lambda: not screen.view.unread)).since(began)
         await pilot.press("2")
         await pilot.pause()
-        axes = screen.query_one(ParallelCoordinates)
+        axes, brushes = screen.query_one(ParallelCoordinates), screen.view.parallel.brushes
+        up, down = (partial(axes.action_along, by) for by in (1, -1))
         steps = []
-        for press in [axes.action_brush, *[lambda: axes.action_along(1)] * 5, axes.action_finish,
-                      lambda: axes.action_axis(1), axes.action_brush,
-                      *[lambda: axes.action_along(-1)] * 3]:  # fmt: skip
-            before, filled, ranges = time.perf_counter(), screen.filled, dict(
-                screen.view.parallel.brushes.ranges)  # fmt: skip
+        for press in (
+            *(axes.action_brush, up, up, up, up, axes.action_finish),
+            *(partial(axes.action_axis, 1), axes.action_brush, down, down, down),
+        ):
+            before, filled, ranges = Clock.now(), screen.filled, dict(brushes.ranges)
             press()
-            if screen.view.parallel.brushes.ranges != ranges:
-                end = await painted(screen, lambda filled=filled: screen.filled > filled)
-                steps.append(end - before)
+            if brushes.ranges != ranges:
+                end = await painted(screen, lambda filled=filled: screen.filled > filled)  # type: ignore[misc]
+                steps.append(end.since(before))
         assert 0 < len(screen.query_one(Settings).keys) < rows
     store.close()
     return table, curves, steps
+
+
+def told(clocks: Sequence[Clock]) -> str:
+    """The medians, and the worst by the wall's clock."""
+    wall, cpu = (
+        statistics.median(getattr(one, name) for one in clocks) for name in ("wall", "cpu")
+    )
+    worst = max(one.wall for one in clocks)
+    worst_of = f"worst of {len(clocks)} {1000 * worst:6,.0f}"
+    return f"{1000 * wall:6,.0f} ms, {worst_of}, CPU {1000 * cpu:6,.0f}"
 
 
 def main() -> None:
@@ -111,13 +141,10 @@ def main() -> None:
               f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} processors")  # fmt: skip
         for size in SIZES:
             found = [asyncio.run(opened(path, size)) for _ in range(ROUNDS)]
-            table, curves = (statistics.median(one[place] for one in found) for place in (0, 1))
-            steps = sorted(step for one in found for step in one[2])
-            print(
-                f"{size[0]}x{size[1]}: table {table:.3f} s, all curves {curves:.2f} s, a brush "
-                f"{1000 * statistics.median(steps):.0f} ms (worst of {len(steps)}: "
-                f"{1000 * steps[-1]:.0f} ms)"
-            )
+            print(f"{size[0]}x{size[1]}")
+            print(f"  table on screen   {told([one[0] for one in found])}")
+            print(f"  all curves drawn  {told([one[1] for one in found])}")
+            print(f"  a brush answers   {told([step for one in found for step in one[2]])}")
 
 
 if __name__ == "__main__":
