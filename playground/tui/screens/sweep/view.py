@@ -77,6 +77,8 @@ class SweepView:
     """The chosen setting."""
     seed: int = 0
     """The chosen run among those of the setting, the best first."""
+    _best: int | None = None
+    """The best setting when the runs were read last."""
     _by_setting: dict[int, list[SweptRun]] = field(default_factory=dict)
 
     # ------------------------------------------------------------ taking in
@@ -88,7 +90,8 @@ class SweepView:
             self.pair = (plan.names[1] if len(plan.names) > 1 else SEEDS, plan.names[0])
 
     def take(self, recorded: Recorded, glance: Glance) -> None:
-        """Show what is recorded by now."""
+        """Show what is recorded by now. While the best setting is chosen, the best one stays so."""
+        first = not self.recorded.lines
         self.recorded, self.glance = recorded, glance
         heldout = held_out(recorded.runs)
         self.losses = {run.run: final_loss(run, heldout) for run in recorded.runs}
@@ -97,9 +100,10 @@ class SweepView:
             self._by_setting.setdefault(run.setting, []).append(run)
         for runs in self._by_setting.values():
             runs.sort(key=self._rank)
-        settings = {line.setting for line in recorded.lines}
-        if self.setting not in settings and recorded.lines:
-            self.setting = recorded.lines[0].setting
+        best = recorded.lines[0].setting if recorded.lines else None
+        if first or self.setting in (None, self._best):
+            self.setting, self.seed = best, 0
+        self._best = best
 
     def take_curves(self, curves: Sequence[LossCurve]) -> None:
         """Show these curves, too."""
