@@ -403,7 +403,7 @@ class SweepScreen(AnswersOnce[RunChoice | None], Screen[RunChoice | None]):
             rows, columns = map(visible, view.pair)
             return Content(f"{rows} down, {columns} across  [ ] others").markup
         if view.page == "curves":
-            return progress or "training loss, average of about 20 steps, nats a token"
+            return progress or "training loss, average of about 20 steps"
         return ""
 
     def _show_page(self) -> None:
