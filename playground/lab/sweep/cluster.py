@@ -209,6 +209,7 @@ def connected(address: str, most: int | None) -> Iterator[Cluster]:
     with _silence() as dask:
         try:
             client = dask.Client(address, timeout=CONNECT, set_as_default=False)
+            cluster = Cluster(client, address, most)
         except Exception as error:  # whatever listens there may say anything
             raise LabError(
                 Failure(
@@ -218,7 +219,7 @@ def connected(address: str, most: int | None) -> Iterator[Cluster]:
                 )
             ) from error
         try:
-            yield Cluster(client, address, most)
+            yield cluster
         finally:
             _close(client)
 
