@@ -156,6 +156,8 @@ class SweepScreen(AnswersOnce[RunChoice | None], Screen[RunChoice | None]):
         """Why the sweep could not be read."""
         self._read = False
         """True once the runs were read for the first time."""
+        self._table_width = 0
+        """Cells that the table needs; 0 before the runs are read."""
         self._looking = self._drawing_curves = self._weighing = False
         self._lines = Lines((), ())
         """The lines of the axes, for the runs as last read."""
@@ -183,6 +185,7 @@ class SweepScreen(AnswersOnce[RunChoice | None], Screen[RunChoice | None]):
         yield KeyBar(id="sweep-keys")
 
     def on_mount(self) -> None:
+        self._held.begin()  # what comes first is the table, if that is soon
         self.query_one("#sweep-second").border_title = "Losses"
         self.query_one("#sweep-left").border_title = "Settings"
         self._show_page()
@@ -261,11 +264,18 @@ class SweepScreen(AnswersOnce[RunChoice | None], Screen[RunChoice | None]):
             self._weighing = True
             self._do(self._weigh, "sweep-importance")
 
+    async def _painted(self) -> None:
+        """Wait until the screen was painted: the table is shown before more is read."""
+        painted = asyncio.Event()
+        self.call_after_refresh(painted.set)
+        await painted.wait()
+
     async def _read_curves(self) -> None:
         """Read the curves that are missing, some at a time, and draw them now and then: whenever
         there are twice as many, since every drawing draws all of them."""
         view, due = self.view, 0
         try:
+            await self._painted()
             while some := view.unread[:AT_ONCE]:
                 curves = await self._store.ask(partial(read_curves, runs=some, points=POINTS))
                 view.take_curves(curves)
@@ -280,6 +290,7 @@ class SweepScreen(AnswersOnce[RunChoice | None], Screen[RunChoice | None]):
         """Compute how much each setting matters, anew while runs come."""
         view = self.view
         try:
+            await self._painted()
             while view.plan is not None and view.weighed != len(view.recorded.runs):
                 plan, runs = view.plan, view.recorded.runs
                 view.importances = await asyncio.to_thread(importances, plan, runs)
@@ -324,9 +335,10 @@ class SweepScreen(AnswersOnce[RunChoice | None], Screen[RunChoice | None]):
             self._refuse(f"The sweep has stopped: {trouble}")
         self._told = trouble
         self.query_one("#sweep-verdict", Words).say(self._verdict)
+        self._widen()
         self._draw_view()
         self._draw_keys(state)
-        self._held.drawn()
+        self._held.drawn(more=not self._read and self._trouble is None)
 
     @property
     def _verdict(self) -> Content:
@@ -346,7 +358,8 @@ class SweepScreen(AnswersOnce[RunChoice | None], Screen[RunChoice | None]):
         if view.setting is not None and rows.cursor_key != view.setting:
             rows.move_to(view.setting)
         frame = self.query_one("#sweep-left")
-        self._widen(table)
+        self._table_width = table.width
+        self._widen()
         count = view.plan.count if view.plan is not None else 0
         frame.border_title = (
             f"Settings {len(table.keys):,} of {count:,}" if brushed is not None
@@ -356,10 +369,11 @@ class SweepScreen(AnswersOnce[RunChoice | None], Screen[RunChoice | None]):
             "training loss" if view.measure else ""
         )  # fmt: skip
 
-    def _widen(self, table: SettingTable) -> None:
+    def _widen(self) -> None:
         """Give the table, where it stands beside the view, the width that it needs."""
-        beside = not self.has_class("-narrow")
-        self.query_one("#sweep-left").styles.width = table.width + FRAME if beside else "100%"
+        beside = self._table_width and not self.has_class("-narrow")
+        width = self._table_width + FRAME if beside else "100%"
+        self.query_one("#sweep-left").styles.width = width if self._table_width else None
 
     def _fits(self) -> bool:
         """True if the axes have the runs as last read."""
