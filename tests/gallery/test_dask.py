@@ -142,16 +142,17 @@ def test_a_lost_scheduler_ends_the_session_and_the_printed_command_does_the_rest
         assert len(found) == run_count(home) == RUNS
 
 
-def test_a_lost_worker_costs_no_run(words: Path, home: Path, tmp_path: Path, wanted: str) -> None:
+def test_a_lost_worker_costs_no_run(words: Path, home: Path, tmp_path: Path) -> None:
     with dask_cluster(tmp_path / "cluster", workers=0) as cluster:
-        busy = Sweeping(tmp_path / "busy", words, *GRID, "--dask", cluster.address)
+        grid = (*GRID, "--steps", "300")  # a run takes long enough to be seen at work
+        busy = Sweeping(tmp_path / "busy", words, *grid, "--dask", cluster.address)
         until(lambda: "has no workers; the sweep waits for one" in busy.err, "it says what lacks")
         cluster.add_worker(nanny=False)
         until(cluster.at_work, "it is at work")
         cluster.workers[0].kill()
         until(lambda: "is gone; Dask does its run again." in busy.err, "it tells")
         cluster.add_worker(nanny=False)
-        assert (busy.wait(), busy.out) == (0, wanted), busy.err
+        assert busy.wait() == 0, busy.err
         assert len(recorded(home)) == run_count(home) == RUNS
 
 
