@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import statistics
 from collections.abc import Mapping, Sequence
@@ -12,7 +13,7 @@ from playground.lab.store.sweeps import SweptRun
 CONFIDENCE = 0.95
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Line:
     """One setting."""
 
@@ -22,12 +23,12 @@ class Line:
     failed: int
     """How many runs ended early."""
 
-    @property
+    @functools.cached_property
     def mean(self) -> float:
         """Over the seeds; infinite if no run made all of its steps."""
         return statistics.fmean(self.losses.values()) if self.losses else math.inf
 
-    @property
+    @functools.cached_property
     def spread(self) -> float | None:
         """The standard deviation over the seeds; None for fewer than two."""
         return statistics.stdev(self.losses.values()) if len(self.losses) > 1 else None

@@ -20,6 +20,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Container, Vertical
 from textual.content import Content
 from textual.screen import Screen
+from textual.timer import Timer
 from textual.widget import Widget
 
 from playground.lab.protocol.failures import Failure, LabError
@@ -61,6 +62,8 @@ if TYPE_CHECKING:
     from playground.lab.store.sweeps import SweptRun
 
 TABLE = Binding.Group("The table")
+RESTED = 0.12
+"""Seconds after a brush has moved until the curves follow."""
 EVERY = 0.5
 """Seconds between two looks at how far the sweep is."""
 POINTS = 120
@@ -110,6 +113,7 @@ class SweepScreen(AnswersOnce[RunChoice | None], Screen[RunChoice | None]):
         #sweep-left { height: 9; width: 100%; }
         #sweep-views { height: 1fr; width: 100%; layout: vertical; }
         #sweep-table {
+            overflow-y: scroll;  /* a bar that comes and goes would lay out all, at each brush */
             height: 1fr;
             scrollbar-size: 1 1;
             scrollbar-background: $background;
@@ -165,6 +169,8 @@ class SweepScreen(AnswersOnce[RunChoice | None], Screen[RunChoice | None]):
         """How the sweep stood when it was drawn last."""
         self._told = ""
         """The trouble of the process that was told last."""
+        self._curves_due: Timer | None = None
+        """Draws the curves once a brush rests."""
 
     def compose(self) -> ComposeResult:
         yield TooSmall(id="sweep-too-small")
@@ -336,7 +342,7 @@ class SweepScreen(AnswersOnce[RunChoice | None], Screen[RunChoice | None]):
         self._told = trouble
         self.query_one("#sweep-verdict", Words).say(self._verdict)
         self._widen()
-        self._draw_view()
+        self._draw_view(curves=self._curves_due is None)
         self._draw_keys(state)
         self._held.drawn(more=not self._read and self._trouble is None)
 
@@ -386,15 +392,15 @@ class SweepScreen(AnswersOnce[RunChoice | None], Screen[RunChoice | None]):
         at = next((place for place, one in enumerate(view.recorded.runs) if one is run), None)
         self.query_one(ParallelCoordinates).set_data(self._lines, at)
 
-    def _draw_view(self) -> None:
-        """Draw the view that is shown, and what stands beside it."""
+    def _draw_view(self, *, curves: bool = True) -> None:
+        """Draw the view that is shown, and what stands beside it; the curves only if told to."""
         if not self.query(KeyBar) or not self._read:
             return
         view = self.view
         self._feed_axes()
         read = len(view.drawn)
         progress = f"{read:,} of {len(view.recorded.runs):,} curves" if view.unread else ""
-        if view.page == "curves":
+        if view.page == "curves" and curves:
             self.query_one("#sweep-curves", CurveFamily).set_data(view.family(self._selected))
         elif view.page == "grid":
             grid = self.query_one(SmallMultiples)
@@ -405,7 +411,7 @@ class SweepScreen(AnswersOnce[RunChoice | None], Screen[RunChoice | None]):
         elif view.page == "importance":
             words = self.query_one("#sweep-importance", Words)
             words.say(importance_lines(view, max(20, words.size.width - 2)))
-        if self.query_one("#sweep-second").display and view.page != "curves":
+        if curves and self.query_one("#sweep-second").display and view.page != "curves":
             self.query_one("#sweep-beside", CurveFamily).set_data(view.family(self._selected))
         self.query_one("#sweep-second").border_subtitle = progress
         self.query_one("#sweep-view").border_subtitle = self._under(progress)
@@ -523,9 +529,17 @@ class SweepScreen(AnswersOnce[RunChoice | None], Screen[RunChoice | None]):
         self._brushed()
 
     def _brushed(self) -> None:
+        """Show what lies in the brushes; the curves, which take longest, once the keys rest."""
         self._fill_table()
-        self._draw_view()
+        self._draw_view(curves=False)
         self._draw_keys(self._state)
+        if self._curves_due is not None:
+            self._curves_due.stop()
+        self._curves_due = self.set_timer(RESTED, self._draw_curves)
+
+    def _draw_curves(self) -> None:
+        self._curves_due = None
+        self._draw_view()
 
     @on(SmallMultiples.Chosen)
     def _cell_chosen(self, event: SmallMultiples.Chosen) -> None:
