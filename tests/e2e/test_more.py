@@ -11,11 +11,13 @@ from pathlib import Path
 
 import pytest
 
+from playground.lab.store.store import Store
 from tests.calibrated import PATIENCE
 from tests.e2e.conftest import Launch
 from tests.e2e.terminal import Terminal
 from tests.e2e.test_faults import workers_of
 from tests.e2e.test_walk import step_of
+from tests.sweeping import until
 
 pytestmark = [
     pytest.mark.e2e,
@@ -36,6 +38,12 @@ def playground_of(terminal: Terminal) -> int:
     return pid
 
 
+def recorded(home: Path) -> int:
+    """The last step of the run that is in the store."""
+    with Store.open(home / "data" / "runs.sqlite", create=False) as store:
+        return max((row.at for row in store.runs()), default=0)
+
+
 def ends(pid: int, seconds: float) -> bool:
     """True if the process ends within so many seconds of an idle machine."""
     try:
@@ -51,7 +59,7 @@ def ends(pid: int, seconds: float) -> bool:
 def kept(launch: Launch) -> int:
     """Start again and resume the run that was left; return the step at which it stands."""
     terminal = launch()
-    terminal.wait_for("step 0/")
+    terminal.wait_for("o goes on with")  # there is a run that has steps
     terminal.press("o")
     terminal.wait_for("Welcome back")
     return step_of(terminal.wait_for(lambda s: step_of(s) > 0))
@@ -72,7 +80,7 @@ def test_a_polite_kill_puts_the_terminal_in_order_and_keeps_the_run(launch: Laun
 
 @pytest.mark.parametrize("stopped", [False, True], ids=["at work", "worker stopped"])
 def test_a_terminal_that_is_closed_leaves_no_process_and_keeps_the_run(
-    launch: Launch, stopped: bool
+    launch: Launch, home: Path, stopped: bool
 ) -> None:
     terminal = launch("--steps", "100000")
     terminal.wait_for("step 0/")
@@ -81,7 +89,8 @@ def test_a_terminal_that_is_closed_leaves_no_process_and_keeps_the_run(
     terminal.press("+", "Space")
     terminal.wait_for(lambda s: step_of(s) > 100, 30)
     (worker,), playground = workers_of(terminal), playground_of(terminal)
-    if stopped:
+    if stopped:  # what is written by then is kept
+        until(lambda: recorded(home) > 0, "steps are recorded")
         os.kill(worker, signal.SIGSTOP)
     terminal._tmux("kill-server")
     assert ends(playground, 8)

@@ -71,6 +71,7 @@ def test_time_runs_both_ways_and_an_edit_in_the_past_branches_off(
     for x in range(handle, middle - 1, -1):
         mouse(terminal, "move", x, y)
     mouse(terminal, "release", middle, y)
+    mouse(terminal, "move", 0, 0)  # a tooltip would lie over what the timeline says
 
     def arrived(screen: str) -> bool:
         # The handle follows the mouse at once and the run comes after it, so that the handle alone
