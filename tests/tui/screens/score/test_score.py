@@ -132,7 +132,7 @@ async def test_a_score_of_before_says_so_and_r_scores_again() -> None:
         await until(lambda: app.screen is app.main)
         press(app, "S")
         await until(lambda: isinstance(app.screen, ScoreScreen) and app.screen.query(Sheet))
-        await until(lambda: "at step 30" in words(app))
+        await until(lambda: "4 Samples" in words(app))
         assert app.lab.begun == ["score"], "the score of this moment is kept"
         await app.controller.training.step(1)
         await until(lambda: "the run is at step 31: r scores it" in said(app))
