@@ -79,7 +79,8 @@ class HelpScreen(Dialog[None]):
         )
 
     def on_mount(self) -> None:
-        self.set_focus(self.query_one("#help-scroll"))
+        for scroller in self.query("#help-scroll"):  # none if the app is left meanwhile
+            self.set_focus(scroller)
 
 
 Group = tuple[str, tuple[tuple[str, str], ...]]
