@@ -377,9 +377,10 @@ class SweepScreen(AnswersOnce[RunChoice | None], Screen[RunChoice | None]):
 
     def _widen(self) -> None:
         """Give the table, where it stands beside the view, the width that it needs."""
-        beside = self._table_width and not self.has_class("-narrow")
-        width = self._table_width + FRAME if beside else "100%"
-        self.query_one("#sweep-left").styles.width = width if self._table_width else None
+        if self._table_width:
+            beside = not self.has_class("-narrow")
+            width = self._table_width + FRAME if beside else "100%"
+            self.query_one("#sweep-left").styles.width = width
 
     def _fits(self) -> bool:
         """True if the axes have the runs as last read."""
