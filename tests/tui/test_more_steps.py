@@ -90,8 +90,9 @@ async def test_a_recorded_run_that_has_these_settings_is_gone_on_with(tmp_path: 
     with Store.open(path) as store:
         store.append(store.create(new_run("kafka"), ""), steps(0, 40, status="paused"))
     async with playing(store=path, run=1, changes={"steps": 1000}) as (app, pilot):
+        # The run is looked at first; the call is noted before the screen follows it.
         await until(pilot, lambda: ("open_recorded", 1, None) in app.lab.calls)
-        assert app.model.step == 40
+        await until(pilot, lambda: app.model.step == 40)
 
 
 async def test_what_the_schedule_does_is_said_whole_when_the_run_opens() -> None:
