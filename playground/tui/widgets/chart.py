@@ -26,7 +26,7 @@ from playground.widths import cell_len
 LEGEND_FROM = 8
 """The height, in lines, from which a chart has a legend."""
 EARLY = 24
-"""With fewer points than this, every baseline is in sight, wherever it lies."""
+"""With fewer points than this, baselines are in sight that leave the curve little room."""
 
 __all__ = ["Baseline", "Chart", "Kind", "Lane", "Role", "Series"]
 

@@ -220,9 +220,15 @@ def robust(extents: Extents, log: bool) -> Extent | None:
     return low, high
 
 
+FEW_ROWS = 6
+
+
 def y_range(ranges: Sequence[Extent], lines: Sequence[float], early: bool, rows: int) -> Extent:
     """The range to draw: all of `ranges`, and those of the baselines `lines` that leave the data
-    at least three fifths of the height (all baselines if `early`). All on the drawn scale.
+    at least three fifths of the height. All on the drawn scale.
+
+    early: there are few points. All baselines are in sight then, or the nearest alone where the
+    plot has fewer than `FEW_ROWS` lines of text: the data would lie in one of them.
 
     The range ends at round numbers, so that it does not tremble as points arrive.
     """
@@ -233,9 +239,10 @@ def y_range(ranges: Sequence[Extent], lines: Sequence[float], early: bool, rows:
     else:
         return 0.0, 1.0
     span = max(high - low, 1e-9 * max(abs(high), abs(low), 1.0))
-    for line in sorted(lines, key=lambda y: max(low - y, y - high)):
+    for index, line in enumerate(sorted(lines, key=lambda y: max(low - y, y - high))):
         new_low, new_high = min(low, line), max(high, line)
-        if early or new_high - new_low <= span / 0.6:
+        wanted = early and (rows >= FEW_ROWS or not index)
+        if wanted or new_high - new_low <= span / 0.6:
             low, high = new_low, new_high
     if high - low < 1e-6 * max(abs(high), 1e-6):
         margin = max(abs(high) * 0.05, 1e-3)

@@ -109,6 +109,15 @@ async def test_far_away_levels_do_not_flatten_the_curve(stage: Any) -> None:
     assert any("far 40.00" in line for line in lines)  # at the start it tells what to beat
 
 
+async def test_a_few_points_have_more_than_one_of_few_lines(stage: Any) -> None:
+    falling = Series.of("ema", range(11), [3.3 - 0.04 * step for step in range(11)])
+    levels = [Baseline(name, y) for name, y in (("blind", 3.3), ("letters", 2.8), ("pairs", 2.2))]
+    lines = await shown(stage, Chart(), (38, 6), [falling], levels)
+    plotted = lines[:4]
+    assert sum(any("\u2800" < glyph <= "\u28ff" for glyph in line) for line in plotted) >= 3
+    assert any("blind 3.3" in line for line in plotted), "the nearest level tells where it stands"
+
+
 async def test_one_wild_point_is_pointed_at_and_does_not_flatten_the_rest(stage: Any) -> None:
     ys = [2 + 0.5 * math.sin(i) for i in range(1000)]
     ys[400] = 80.0
