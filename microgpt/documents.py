@@ -110,8 +110,8 @@ def read_bytes(
         raise DocumentsError(
             "There is no such file", f"{name} does not exist. Check the path."
         ) from None
-    except PermissionError:
-        raise may_not_be_read(name) from None
+    except PermissionError as error:
+        raise may_not_be_read(name, error) from None
     except (OSError, ValueError) as error:
         if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
             raise DocumentsError(
@@ -144,8 +144,11 @@ def read_bytes(
     raise too_large(name, max(total, len(data)), max_bytes)
 
 
-def may_not_be_read(path: str | os.PathLike[str]) -> DocumentsError:
-    """The error of a file without permission."""
+def may_not_be_read(path: str | os.PathLike[str], error: PermissionError) -> DocumentsError:
+    """The error of a file without permission. error: what the system said of it."""
+    if error.errno == errno.EACCES and error.strerror != os.strerror(errno.EACCES):
+        # Not the system's own words: something keeps the file closed whatever its owner grants.
+        return DocumentsError("The file may not be read", f"{os.fspath(path)}: {error.strerror}.")
     return DocumentsError(
         "The file may not be read",
         f"You have no permission to read {os.fspath(path)}. Its owner can grant it: "

@@ -631,6 +631,35 @@ def sweep(
     return sweeping.begin(wanted, sources, how)
 
 
+@cli.command(context_settings=CONTEXT)
+@click.argument("file", required=False, type=PATH)
+@option("--host", section="Address", default="127.0.0.1", metavar="HOST",
+        help="Where to listen (127.0.0.1: this machine alone).")  # fmt: skip
+@option("--port", section="Address", type=click.IntRange(0, 65535), default=8000, metavar="N",
+        help="The port; 0 for a free one (8000).")  # fmt: skip
+@option("--url", section="Address", metavar="URL",
+        help="The address by which browsers reach this server, if it is another one, as behind a "
+             "server with TLS.")  # fmt: skip
+@option("--sessions", section="Visitors", type=click.IntRange(1, 10_000), default=50, metavar="N",
+        help="The most sessions at once (50).")  # fmt: skip
+@option("--files", section="Visitors", type=PATH, metavar="DIR",
+        help="Visitors may open the files of this folder; otherwise what they upload, "
+             "alone.")  # fmt: skip
+@option("--show", section="Visitors", is_flag=True,
+        help="One session for all: you steer, the others watch.")  # fmt: skip
+@option("--trust", section="Visitors", is_flag=True,
+        help="Visitors are as good as you: your plugins, and all of your files.")  # fmt: skip
+def serve(file: Path | None, url: str | None, **values: Any) -> int:
+    """Serve the playground to browsers.
+
+    Each visitor who has the address with the token gets a playground, on FILE or on the embedded
+    names, in a process and a home of their own. What they make is gone when the server ends.
+    """
+    from playground.cli import serve as serving
+
+    return serving.serve(serving.Serving(file=file, url=serving.check_url(url), **values))
+
+
 cli.add_command(plugins_group)
 
 

@@ -50,11 +50,11 @@ class Dialogs:
         self._views: dict[int, SweepView] = {}
         """The sweeps that were looked at, as they were left, by number."""
 
-    def open(self, name: str) -> None:
+    def open(self, name: str, *given: str) -> None:
         """Open the dialog of that name; its answer is carried out in the background."""
-        dialog: Callable[[], Coroutine[Any, Any, None]] = getattr(self, name)
+        dialog: Callable[..., Coroutine[Any, Any, None]] = getattr(self, name)
         opening: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        task = self._controller.tasks.attend(self._opened(dialog(), opening))
+        task = self._controller.tasks.attend(self._opened(dialog(*given), opening))
         if task is not None and not opening.done() and isinstance(self._app, OrderedApp):
             self._app.key_order.wait_for(opening, task.cancel)
 
@@ -106,6 +106,16 @@ class Dialogs:
 
         if self._ready():
             await self._choose_data(DatasetScreen(self._model))
+
+    async def file(self, path: str) -> None:
+        """Begin a new run on the file at this path, once the person has looked at it."""
+        from playground.tui.screens.pick.datasets import DatasetScreen, Typed
+
+        catalog, info = self._model.catalog, self._model.info
+        if self._ready() and catalog is not None and info is not None:
+            entry = catalog.find("dataset", "builtin:text-file")
+            typed = Typed(path, {"builtin:text-file": {"path": path}}, entry, info.block_size)
+            await self._choose_data(DatasetScreen(self._model, typed))
 
     async def _choose_data(self, screen: DatasetScreen) -> None:
         if choice := await self._answer(screen):

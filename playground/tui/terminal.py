@@ -63,6 +63,13 @@ class SteadyDriver(LinuxDriver):
         signal.signal(signal.SIGCONT, go_on)
         signal.signal(signal.SIGTSTP, stop)
 
+    @property
+    @override
+    def can_suspend(self) -> bool:
+        """False where this process is the first of its session, as in a terminal that was opened
+        for it: no shell would ever continue it."""
+        return os.getsid(0) != os.getpid()
+
     @override
     def start_application_mode(self) -> None:
         self._busy = True

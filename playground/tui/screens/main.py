@@ -108,6 +108,15 @@ class MainScreen(RunActions, Screen[None]):
         self._arrange()
         self.draw()
 
+    def on_paste(self, event: events.Paste) -> None:
+        """A file that is dropped on the terminal is looked at as the next data set."""
+        from playground.tui.screens.files.paths import dropped
+
+        path = dropped(event.text)
+        if path:
+            event.stop()
+            self._dialogs.open("file", path)
+
     def on_resize(self, event: events.Resize) -> None:
         if passed(self, event):
             return

@@ -15,6 +15,7 @@ from textual.widgets import DirectoryTree
 from textual.widgets.directory_tree import DirEntry
 from textual.widgets.tree import TreeNode
 
+from playground.fence import shows
 from playground.tui.widgets.text import visible
 from playground.widths import cell_len
 
@@ -100,5 +101,5 @@ class FileTree(DirectoryTree):
 
     def action_parent(self) -> None:
         folder = Path(self.path).absolute()
-        if folder.parent != folder:
+        if folder.parent != folder and shows(folder.parent):
             self.path = folder.parent

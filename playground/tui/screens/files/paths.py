@@ -18,10 +18,13 @@ from textual import events
 from textual.binding import Binding, BindingType
 from textual.suggester import Suggester
 
+from playground.fence import shows
 from playground.hooks.sources import expanded
 from playground.tui.widgets.literal_input import LiteralInput
 from playground.tui.widgets.text import visible
 
+OUTSIDE = "This lies outside the folders of this session"
+"""What stands against a path that the fence of this process keeps out."""
 LOOKED_AT = 20_000
 """The most entries of a folder that completion looks through."""
 
@@ -58,7 +61,7 @@ def _meanings(typed: str) -> Iterator[str]:
 
 def _exists(path: Path) -> bool:
     try:
-        return path.exists()
+        return shows(path) and path.exists()
     except (OSError, ValueError):
         return False
 
@@ -97,7 +100,7 @@ def here() -> Path:
 def is_folder(path: Path) -> bool:
     """Path.is_dir, but False for a name that no file can have."""
     try:
-        return path.is_dir()
+        return shows(path) and path.is_dir()
     except (OSError, ValueError):
         return False
 
@@ -105,6 +108,8 @@ def is_folder(path: Path) -> bool:
 def obstacle(path: Path) -> str:
     """A sentence on why no file can be written at this path; "" if one can."""
     try:
+        if not shows(path):
+            return f"{OUTSIDE}. Give a name alone."
         if path.is_dir():
             return f"{visible(str(path))} is a folder. Add a file name."
         if path.exists() and not path.is_file():

@@ -93,8 +93,8 @@ def _head(path: Path) -> str:
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
         with os.fdopen(descriptor, "rb", buffering=0) as file:
             data = file.read(HEAD) or b""
-    except PermissionError:
-        raise texts.may_not_be_read(path) from None
+    except PermissionError as problem:
+        raise texts.may_not_be_read(path, problem) from None
     except OSError as problem:
         raise texts.DocumentsError("The file cannot be opened", f"{path}: {problem}.") from problem
     try:

@@ -18,12 +18,13 @@ from textual.widgets import Input, Static
 
 from microgpt.documents import DocumentsError
 from playground.catalog import Control, Entry, Kind, KnobValue
+from playground.fence import shows
 from playground.lab.protocol.failures import Failure
 from playground.lab.protocol.run import Checkpoint
 from playground.tui.model import PlaygroundModel
 from playground.tui.screens.dialog import MUTED, Line, error, warning
 from playground.tui.screens.files.filetree import FileTree
-from playground.tui.screens.files.paths import PathInput, absolute, here, is_folder
+from playground.tui.screens.files.paths import OUTSIDE, PathInput, absolute, here, is_folder
 from playground.tui.screens.files.preview import TextPreview, preview_text
 from playground.tui.screens.files.recipes import MOST, Recipe, recipes
 from playground.tui.screens.pick.knobform import KnobForm
@@ -35,6 +36,7 @@ from playground.tui.widgets.slider import Slider
 from playground.tui.widgets.text import fit, visible
 from playground.widths import cell_len
 
+ITS_FILES = "The files that may be opened here stand on the left."
 AS_SET = "as set"
 """The recipe that is none: what the person set by hand."""
 FEWEST = 5
@@ -278,12 +280,19 @@ class DatasetScreen(ContributionPicker):
         window = options.get("window")
         size = window if isinstance(window, int) and window > 0 else block_size
         path = absolute(typed)
+        if not shows(path):
+            self._offer_nothing()
+            words.say(Content.assemble(error(OUTSIDE), "\n", (ITS_FILES, MUTED)))
+            documents.say("")
+            self._judge(typed, OUTSIDE)
+            return
         if saved_as(path):
             await self._look_at_saved(path)
             return
         try:
             preview = await asyncio.to_thread(preview_text, path, split, size, block_size)
         except DocumentsError as problem:
+            self._offer_nothing()
             words.say(
                 Content.assemble(error(problem.title), "\n", (_shown(problem.message), MUTED))
             )
