@@ -72,7 +72,10 @@ class Server:
         self._numbers = 0
 
     def app(self) -> web.Application:
-        app = web.Application(middlewares=[self._guard], client_max_size=MESSAGE)
+        async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
+            return await self._guarded(request, handler)
+
+        app = web.Application(middlewares=[web.middleware(guard)], client_max_size=MESSAGE)
         app.add_routes([
             web.get("/", self._index),
             web.get("/ws", self._socket),
@@ -85,14 +88,13 @@ class Server:
 
     # ------------------------------------------------------------ who may come in
 
-    @web.middleware
-    async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+    async def _guarded(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         response: web.StreamResponse
         try:
             self._check_place(request)
             response = await handler(request)
         except web.HTTPException as error:
-            response = error
+            response = web.Response(status=error.status, text=error.text)
         if not response.prepared:
             response.headers.update(_STRICT)
             response.headers.setdefault("Cache-Control", "no-store")
@@ -298,7 +300,8 @@ def _heard(
             resized((int(rest[0]["width"]), int(rest[0]["height"])))
         elif kind == "ping":
             return json.dumps(["pong", str(rest[0])[:40]])
-    except (ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError):
+    except (ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError,
+            RecursionError):  # fmt: skip
         pass
     return None
 

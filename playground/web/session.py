@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import secrets
 import shutil
 import time
 from collections import deque
@@ -93,6 +94,7 @@ class Session:
         ended or nobody came back."""
         self.home, self._rules, self._told = home, rules, ended
         self.files = home / "files"
+        self._name = secrets.token_hex(8)  # the next session has this home, too
         self.pages: dict[Page, bool] = {}
         """The pages that show this session, and whether one types."""
         self.over = asyncio.Event()
@@ -130,7 +132,7 @@ class Session:
             "TERM": "xterm-256color",
             "COLORTERM": "truecolor",
             "PYTHONUTF8": "1",
-            SESSION: str(home),
+            SESSION: self._name,
             # The person's own folders are no place for the runs of visitors, whoever they are.
             "MICROGPT_PLAY_HOME": str(home / "data"),
         }
@@ -202,7 +204,7 @@ class Session:
             self._leaving.cancel()
         if self._terminal is not None:
             await self._terminal.end()
-            await asyncio.to_thread(end_all_that_have, SESSION, str(self.home))
+            await asyncio.to_thread(end_all_that_have, SESSION, self._name)
         self.over.set()
 
 
