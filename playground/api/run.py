@@ -149,12 +149,76 @@ class Panel(Protocol):
 # ---------------------------------------------------------------- exporters
 
 
+class ExportError(Exception):
+    """A run that cannot be exported. title: what happened; message: why, and what to do."""
+
+    def __init__(self, title: str, message: str) -> None:
+        super().__init__(f"{title}: {message}")
+        self.title = title
+        self.message = message
+
+
+def _no_text() -> bytes:
+    raise ExportError("The text is not known", "No copy of what the run learnt from was kept.")
+
+
+@dataclass(frozen=True, slots=True)
+class SourceText:
+    """Where the documents of a run come from."""
+
+    name: str
+    """The name of the data set, "names", or of the text file."""
+    path: str | None = None
+    """The path of the text file, as it was given; None for a data set that reads none."""
+    sha256: str = ""
+    """Of the bytes of the text; "" if there is no text, or none is known."""
+    size: int = 0
+    """Bytes of the text."""
+    plugin: str = ""
+    """The plugin whose data set gave the documents; "" for a data set that is built in."""
+    read: Callable[[], bytes] = field(default=_no_text, compare=False, repr=False)
+    """Gives the bytes of the text as the run learnt from it, though the file may have changed.
+    Raises ExportError."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunData:
+    """What a run learnt from, and how its model reads a text."""
+
+    vocabulary: tuple[str, ...]
+    """The display of each token, by id."""
+    bos_id: int
+    """The id of BOS, which stands at both ends of each document."""
+    documents: Sequence[str]
+    """The training documents, in the order in which the run learns from them. There may be
+    millions."""
+    held_out: Sequence[str]
+    """The documents that are not trained on, in the order of the shuffle."""
+    text: SourceText
+    anatomy: Callable[[str | None], TextAnatomy] = field(
+        default=_no_anatomy, compare=False, repr=False
+    )
+    """Gives a text as the model computes it with the exported weights, cut to the context; for None
+    the document of the last step, before the first step that of the next. Raises UnknownTextError
+    for a text outside the vocabulary, LookupError for an export without weights."""
+    encode: Callable[[str], list[int]] = field(default=_no_tokenizer, compare=False, repr=False)
+    """As in PanelFacts."""
+
+
+def _no_data() -> RunData:
+    raise ExportError(
+        "The data of the run are not there",
+        "This export was made from the record alone, without what the run learnt from.",
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class RunExport:
     """A run as it is taken elsewhere."""
 
     spec: Mapping[str, Any]
-    """The RunSpec, as JSON values."""
+    """The RunSpec, as JSON values: the settings in force at `step`, but the learning rate and the
+    engine of the run's start."""
     step: int
     losses: Sequence[float]
     """The losses of the steps `first_step`, `first_step` + 1, ..."""
@@ -173,6 +237,33 @@ class RunExport:
     """All weights, flat, float64."""
     edits: Sequence[tuple[int, str]] = ()
     """(step, words) pairs of what was set, cut or held by hand after these steps."""
+    history: Sequence[Mapping[str, Any]] = ()
+    """All that changed while the run trained, in order, as JSON values: enough to make the run
+    again. Each has "step", the steps that were done before it; "field", what changed; and "value",
+    which is in force from there on. A setting of `spec` has its dotted name, "batch_size",
+    "optimizer.learning_rate", and "schedule" with a value of "name" and "options"; at step 0 stand
+    those that the run began with where `spec`, after a fork, has others. "surgery" is a list of
+    {"component": "head:0.2", "values": [0.0]}: what these weights become after the step, one number
+    for all of them or one for each, in the order of `microgpt.surgery.weights_of`. "hold" is such a
+    list of weights that are put back to these values after each later step, until the next "hold";
+    an empty list releases all. "unknown" means that the steps up to this one had settings that
+    nobody knows any more, so that the run cannot be made again; "value" says why, in words."""
+    precision: str = "float64"
+    """The least exact numbers that an engine of the run computes with, as Contribution has it; ""
+    if an engine is not there to be asked."""
+    sampling: Mapping[str, Any] = field(default_factory=dict)
+    """How texts are sampled, as JSON values: "chain" (a list of "name", "options", "enabled"),
+    "prompt", "count", "every" and "seed"; empty if that is not known."""
+    tokenizer: Mapping[str, Any] = field(default_factory=dict)
+    """The tokenizer's state_dict, as JSON values."""
+    run_name: str = ""
+    """The name that a person gave the recorded run; "" if none did."""
+    how: str = ""
+    """The command that trains this run again; "" if no one command does."""
+    data: Callable[[], RunData] = field(default=_no_data, compare=False, repr=False)
+    """Gives the data, the same object at each call. For a saved run the first call reads and
+    encodes the data again, which takes seconds for a large text. Raises ExportError, which says why
+    they cannot be had."""
 
 
 @runtime_checkable
@@ -181,12 +272,3 @@ class Exporter(Protocol):
 
     def export(self, run: RunExport, path: Path, progress: Progress) -> None:
         """Write the run, replacing what was at `path`. Raises ExportError or OSError."""
-
-
-class ExportError(Exception):
-    """A run that cannot be exported. title: what happened; message: why, and what to do."""
-
-    def __init__(self, title: str, message: str) -> None:
-        super().__init__(f"{title}: {message}")
-        self.title = title
-        self.message = message

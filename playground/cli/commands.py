@@ -467,7 +467,7 @@ def check_run(
 
 
 @cli.command(context_settings=CONTEXT, epilog=KNOBS.format(commands="`microgpt-play exporters`"))
-@click.argument("checkpoint", type=PATH, shell_complete=completion.checkpoints)
+@click.argument("run", metavar="RUN|FILE", shell_complete=completion.models)
 @click.argument("path", type=PATH)
 @option(
     "--as",
@@ -478,16 +478,16 @@ def check_run(
     help="The format (csv for .csv, json-lines for .jsonl).",
 )
 @plugin_options
-def export(checkpoint: Path, path: Path, sources: PluginSources, wanted: str | None) -> int:
-    """Write a saved run in a format of others.
+def export(run: str, path: Path, sources: PluginSources, wanted: str | None) -> int:
+    """Write a run in a format of others.
 
-    CHECKPOINT is a .safetensors file, written by `train --save` or by ctrl+s in the playground;
-    PATH is the file to write (some formats make a folder). The data it learnt from are not
-    needed.
+    RUN is a recorded run, or a FILE: a run that was exported as .microgpt-run, or a saved model
+    (.safetensors, from `train --save` or ctrl+s in the playground). PATH is the file to write (some
+    formats make a folder). Most formats do not need the data it learnt from.
     """
     from playground.cli.export import export_run
 
-    return export_run(checkpoint, path, sources, wanted=wanted)
+    return export_run(run, path, sources, wanted=wanted)
 
 
 @cli.command(context_settings=CONTEXT)

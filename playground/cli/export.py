@@ -5,41 +5,72 @@ from __future__ import annotations
 import os
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import click
 
+from playground.api import RunExport
 from playground.cli.choices import chosen
 from playground.cli.failures import printable, say, warn
 from playground.cli.loading import load
 from playground.cli.one_line import OneLine
 from playground.cli.supervisor import activity
 from playground.hooks.registry import Registry
-from playground.hooks.sources import PluginSources, expanded
-from playground.lab.checkpoint import CheckpointError, read_checkpoint
+from playground.hooks.sources import PluginSources, expanded, plugin_words
+from playground.lab.checkpoint import CheckpointError
 from playground.lab.protocol.failures import Progress
+from playground.lab.protocol.sampling import SampleBatch
+from playground.lab.record.export import with_series
+from playground.lab.record.origin import origin_of_recorded, origin_of_saved
 from playground.lab.run.export import BY_SUFFIX, export, run_export
+from playground.lab.run.origin import data_again, precision
+from playground.lab.store.store import Store
 
 _NOTICED = 0.5
 """Seconds before progress is shown."""
 
 
-def export_run(checkpoint: Path, path: Path, sources: PluginSources, *, wanted: str | None) -> int:
+def export_run(words: str, path: Path, sources: PluginSources, *, wanted: str | None) -> int:
     """Write the run to `path`; returns the exit code. Raises LabError.
 
+    words: the path of a saved model or of an exported run, or else what names a recorded run.
     wanted: "csv", "mine:knob=value".
     """
     registry = load(sources)
     warn(registry.problems)
     name, options = _chosen(registry, wanted, path)
-    _spare(checkpoint, path)
-    run = run_export(read_checkpoint(checkpoint))
+    _spare(Path(words), path)
+    run = _run(words, registry, plugin_words(sources))
     with Telling() as tell:
         target = export(registry, name, options, run, path, tell, activity)
     say(f"Exported step {run.step:,} to {target}")
     if not run.losses and run.step:
         say("The saved run holds no losses of its steps, so there are none in it.")
     return 0
+
+
+def _run(words: str, registry: Registry, plugins: str) -> RunExport:
+    """The run that the words mean. Raises LabError."""
+    from playground.cli.named_model import named_model  # which shows its progress by Telling
+
+    found = named_model(words, registry)
+    assert found is not None  # None is for no words
+    checkpoint, batches = found.checkpoint, list[SampleBatch]()
+    origin = origin_of_saved(checkpoint, plugins)
+    if "run" in found.source:
+        run = int(found.source["run"])
+        with Store.open() as store:
+            checkpoint = with_series(store, run, checkpoint)
+            origin = origin_of_recorded(store, run, plugins)
+            batches += [kept.batch for kept in store.samples(run)]
+    samples = (batch for batch in batches if batch.step <= checkpoint.step)
+    origin = replace(
+        origin,
+        precision=precision(checkpoint, registry),
+        data=data_again(checkpoint, registry, activity, found.text),
+    )
+    return run_export(checkpoint, samples, origin)
 
 
 def _chosen(registry: Registry, wanted: str | None, path: Path) -> tuple[str, dict[str, object]]:

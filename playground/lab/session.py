@@ -50,6 +50,7 @@ from playground.lab.record.load import (
     recall_of_worker,
     text_of_parent,
 )
+from playground.lab.record.origin import origin_of_open_run
 from playground.lab.record.provenance import changed_since, new_run, plugins_of
 from playground.lab.record.recorder import Recorder
 from playground.lab.run.choices import looked_up
@@ -59,6 +60,7 @@ from playground.lab.run.film import Camera
 from playground.lab.run.frames import FrameMaker
 from playground.lab.run.guard import Activity, failure_of, plugin_failures
 from playground.lab.run.metrics import Measurer
+from playground.lab.run.origin import data_of, precision
 from playground.lab.run.panels import Panels
 from playground.lab.run.probes import Prober
 from playground.lab.run.sampling import Sampler, Texts
@@ -823,5 +825,17 @@ class Session:
         progress: Callable[[Progress], None] = _ignore,
     ) -> None:
         """Write the run with an exporter. Raises LabError."""
-        run = run_export(self.checkpoint(), self.texts.batches)
+        checkpoint = self.checkpoint()
+        origin = replace(
+            origin_of_open_run(
+                checkpoint,
+                self.recorder.store if self.recorder is not None else None,
+                self.recorder.state if self.recorder is not None else None,
+                self._prepared.text,
+                plugins_of(self._prepared, self._registry),
+            ),
+            precision=precision(checkpoint, self._registry),
+            data=data_of(self._prepared, checkpoint),
+        )
+        run = run_export(checkpoint, self.texts.batches, origin)
         export(self._registry, name, options, run, path, progress, self._activity)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import copy
+import hashlib
 import math
 import random
 from array import array
+from typing import Any
 
 from microgpt.anatomy import dissect
 from microgpt.config import ModelConfig
@@ -12,8 +15,10 @@ from microgpt.engine import StateKind
 from microgpt.parameters import parameter_count, parameter_layout
 from playground.api import (
     PanelFacts,
+    RunData,
     RunExport,
     SampleFacts,
+    SourceText,
     StepFacts,
     TextAnatomy,
     UnknownTextError,
@@ -123,18 +128,89 @@ def panel_facts() -> dict[str, PanelFacts]:
     }
 
 
+_LETTERS = ("a", "b", "ç", "語")
+_TEXT = "".join(f"{text}\n" for text in ("ab", "語ç", "aab", "b", "baba語")).encode()
+
+
+def run_data() -> RunData:
+    """What the exported run learnt from: five lines of text, of which one is held out."""
+    bos = len(_LETTERS)
+    displays = (*_LETTERS, "·")
+
+    def encode(text: str) -> list[int]:
+        for at, letter in enumerate(text):
+            if letter not in _LETTERS:
+                raise UnknownTextError(text, at)
+        return [bos, *map(_LETTERS.index, text), bos][: MODEL.block_size + 1]
+
+    def anatomy(text: str | None) -> TextAnatomy:
+        made = dissect(MODEL, numbers(), encode("ab" if text is None else text))
+        tokens, targets = (tuple(displays[i] for i in ids) for ids in (made.tokens, made.targets))
+        return TextAnatomy(made, tokens, targets)
+
+    documents = _TEXT.decode().split()
+    return RunData(
+        vocabulary=displays,
+        bos_id=bos,
+        documents=documents[1:],
+        held_out=documents[:1],
+        text=SourceText(
+            name="語 [b].txt",
+            path="/home/語 [b].txt",
+            sha256=hashlib.sha256(_TEXT).hexdigest(),
+            size=len(_TEXT),
+            read=lambda: _TEXT,
+        ),
+        anatomy=anatomy,
+        encode=encode,
+    )
+
+
 def run_exports() -> dict[str, RunExport]:
     """A run that has not begun, and one of 100 steps with names that a path cannot hold."""
     names = ("loss/ema", "½ <b>[bold]", "..", "con:1", "語")
     rng = random.Random(1)
     steps = range(1, 101)
     spec = {
-        "dataset": {"name": "names", "options": {}},
+        "dataset": {"name": "text-file", "options": {"path": "/home/語 [b].txt"}},
         "tokenizer": {"name": "char", "options": {}},
-        "seed": 42,
+        "model": {
+            "n_embd": MODEL.n_embd,
+            "n_head": MODEL.n_head,
+            "n_layer": MODEL.n_layer,
+            "block_size": MODEL.block_size,
+            "parts": list(MODEL.parts),
+        },
+        "optimizer": {
+            "name": "adam",
+            "learning_rate": 0.01,
+            "beta1": 0.85,
+            "beta2": 0.99,
+            "eps": 1e-8,
+        },
+        "schedule": {"name": "linear", "options": {}},
         "steps": 100,
-        "holdout": 0.1,
+        "batch_size": 1,
+        "seed": 42,
+        "holdout": 0.2,
+        "holdout_by": "text",
+        "eval_every": 50,
+        "engine": "vector",
         "note": "ä/[b]",
+    }
+    sampling = {
+        "chain": [{"name": "temperature", "options": {"temperature": 0.5}, "enabled": True}],
+        "prompt": "",
+        "count": 2,
+        "every": 50,
+        "seed": 0,
+    }
+    known: dict[str, Any] = {
+        "sampling": sampling,
+        "tokenizer": {"type": "char", "characters": list(_LETTERS)},
+        "run_name": "a [b]/½",
+        "how": "microgpt-play train '/home/語 [b].txt' --steps 100",
+        "data": run_data,
     }
     return {
         "a run of 0 steps": RunExport(
@@ -148,6 +224,7 @@ def run_exports() -> dict[str, RunExport]:
             samples=[],
             matrices=dict(SHAPES),
             weights=numbers(),
+            **copy.deepcopy(known),
         ),
         "a run of 100 steps": RunExport(
             spec={**spec},
@@ -163,5 +240,15 @@ def run_exports() -> dict[str, RunExport]:
             samples=[(50, "anna"), (50, "[bold]\n語"), (100, "")],
             matrices=dict(SHAPES),
             weights=numbers(),
+            edits=[(40, "learning rate 0.005"), (60, "head 1 of layer 0 cut")],
+            history=[
+                {"step": 40, "field": "optimizer.learning_rate", "value": 0.005},
+                {
+                    "step": 60,
+                    "field": "surgery",
+                    "value": [{"component": "head:0.1", "values": [0.0]}],
+                },
+            ],
+            **copy.deepcopy(known),
         ),
     }

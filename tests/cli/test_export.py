@@ -110,3 +110,16 @@ def test_what_is_no_saved_run_is_said(play: Play, words: Path, tmp_path: Path) -
 @pytest.mark.parametrize(("kind", "name"), [("exporters", "json-lines"), ("panels", "histogram")])
 def test_exporters_and_panels_are_listed(play: Play, kind: str, name: str) -> None:
     assert name in play(kind, "--no-plugins").out
+
+
+def test_a_recorded_run_is_exported_with_all_that_its_record_has(
+    play: Play, words: Path, saved: Path, tmp_path: Path
+) -> None:
+    table = tmp_path / "run.csv"
+    assert saved.exists() and play("export", "1", table).code == 0
+    with table.open(newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["loss"]]
+    assert [float(row["loss"]) for row in rows] == losses(play, words)
+    assert any(row["gradient-norm"] for row in rows), "which the saved model does not have"
+    done = play("export", "yours", tmp_path / "none.csv")
+    assert done.code == 1 and "yours" in done.err

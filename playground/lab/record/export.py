@@ -62,6 +62,20 @@ def state_at(store: Store, run: int, step: int) -> Checkpoint | None:
     return _until(store.record(run), keyframe_of(stored))
 
 
+def with_series(store: Store, run: int, checkpoint: Checkpoint) -> Checkpoint:
+    """A state of a recorded run with the run's record up to there. Raises StoreError, LabError."""
+    frame = Keyframe(checkpoint.step, checkpoint.tokens_seen, array("d"), array("d"), array("d"))
+    known = _until(store.record(run), frame)
+    return replace(
+        checkpoint,
+        since_step=known.since_step,
+        losses=known.losses,
+        learning_rates=known.learning_rates,
+        evaluations=known.evaluations,
+        measured=known.measured,
+    )
+
+
 def save_model(store: Store, run: int, step: int, path: Path | str) -> Path | None:
     """Write the state after `step` steps as .safetensors; None if the state was not kept. Raises
     StoreError, CheckpointError."""

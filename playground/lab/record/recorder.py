@@ -83,7 +83,9 @@ class Recorder:
         self._about = about
         self._settings = settings
         self._wake = wake
-        self.writer = Writer(Path(recording.store), text, self._stir, self._owe)
+        self.store = Path(recording.store)
+        """The file of the store."""
+        self.writer = Writer(self.store, text, self._stir, self._owe)
         """The writing thread."""
         self._next = self._last = time.monotonic()
         self._next_norm = 0.0

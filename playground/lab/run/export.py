@@ -10,6 +10,7 @@ import json
 import os
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from microgpt.parameters import parameter_layout
 from playground.api import ExportError, RunExport
@@ -24,14 +25,19 @@ from playground.lab.protocol.failures import Failure, LabError, Progress
 from playground.lab.protocol.run import Checkpoint
 from playground.lab.protocol.sampling import SampleBatch
 from playground.lab.run.guard import Activity, Guard, failure_of, make, plugin_failures
+from playground.lab.run.origin import Origin, history, sampling_values, tokenizer_values
 from playground.lab.spec import RunSpec, SpecError
 
 BY_SUFFIX = {".csv": "csv", ".jsonl": "json-lines"}
 """The exporter for a file's suffix."""
 
 
-def run_export(checkpoint: Checkpoint, batches: Iterable[SampleBatch] = ()) -> RunExport:
-    """The run as exporters see it. Raises LabError for a damaged checkpoint."""
+def run_export(
+    checkpoint: Checkpoint, batches: Iterable[SampleBatch] = (), origin: Origin | None = None
+) -> RunExport:
+    """The run as exporters see it. origin: what is known of the run beside the checkpoint. Raises
+    LabError for a damaged checkpoint."""
+    origin = origin or Origin()
     try:
         spec = RunSpec.parse(checkpoint.spec)
     except SpecError as error:
@@ -39,6 +45,7 @@ def run_export(checkpoint: Checkpoint, batches: Iterable[SampleBatch] = ()) -> R
             Failure("The saved settings cannot be", f"{error}.", problems=error.problems)
         ) from error
     weights = as_array(checkpoint.weights)
+    more: dict[str, Any] = {} if origin.data is None else {"data": origin.data}
     return RunExport(
         spec=json.loads(checkpoint.spec),
         step=checkpoint.step,
@@ -54,6 +61,13 @@ def run_export(checkpoint: Checkpoint, batches: Iterable[SampleBatch] = ()) -> R
         },
         weights=weights,
         edits=checkpoint.edits.until(checkpoint.step).told(),
+        history=history(checkpoint, origin),
+        sampling=sampling_values(checkpoint),
+        tokenizer=tokenizer_values(checkpoint),
+        precision=origin.precision,
+        run_name=origin.run_name,
+        how=origin.how,
+        **more,
     )
 
 

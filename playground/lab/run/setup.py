@@ -77,6 +77,10 @@ class PreparedRun:
     """True if the run has no checkpoint, or one that was made on the same documents."""
     text: bytes | None
     """The text file that the documents were cut from; None if there is none that is kept."""
+    dataset_plugin: str
+    """The plugin that the data set is from."""
+    sha256: str
+    """Of the text that the data set read, as the data set says; "" if it does not say."""
 
 
 def prepare_run(
@@ -239,6 +243,8 @@ def _open(
         fingerprint=documents.fingerprints[0],
         same_data=same_data,
         text=documents.text,
+        dataset_plugin=data_guard.entry.plugin,
+        sha256=documents.provenance.sha256,
     )
 
 
