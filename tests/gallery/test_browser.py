@@ -59,6 +59,8 @@ class Browser:
     def __init__(self, page: Page) -> None:
         self.page = page
         self.bytes = 0
+        self.last = b""
+        """What was received last, some kB of it."""
         self._screen = pyte.Screen(80, 24)
         self._stream = pyte.ByteStream(self._screen)
         self.requests: list[str] = []
@@ -81,6 +83,7 @@ class Browser:
     def _received(self, data: Any) -> None:
         if isinstance(data, bytes):
             self.bytes += len(data)
+            self.last = (self.last + data)[-65536:]
             self._stream.feed(data)
 
     @property
