@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -238,6 +239,9 @@ class PlaygroundApp(OrderedApp[int]):
         super().copy_to_clipboard(text.encode("utf-8", "backslashreplace").decode("utf-8"))
 
     def on_load(self) -> None:
+        # On Python 3.12 and newer Textual lets tasks begin within `create_task`. A task here begins
+        # in the next turn of the loop, whatever the Python: keys are heard in order by that.
+        asyncio.get_running_loop().set_task_factory(None)
         on_signals(self._leave_soon)  # before the driver takes the terminal
 
     def on_mount(self) -> None:
