@@ -79,7 +79,8 @@ def _chosen(registry: Registry, wanted: str | None, path: Path) -> tuple[str, di
         wanted = BY_SUFFIX.get(path.suffix.lower())
     if wanted is None:
         there = ", ".join(entry.name for entry in registry.catalog().of("exporter"))
-        suffixes = " or ".join(BY_SUFFIX)
+        *others, last = BY_SUFFIX
+        suffixes = f"{', '.join(others)} or {last}"
         raise click.UsageError(
             f"'{printable(path.name)}' does not say which format: end it in {suffixes}, or name "
             f"one with --as ({there})."

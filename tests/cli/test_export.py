@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -68,7 +70,7 @@ def test_as_names_another_and_its_knobs(
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("run.txt",), "does not say which format: end it in .csv or .jsonl"),
+        (("run.txt",), "does not say which format: end it in .csv, .jsonl or .py"),
         (("run.csv", "--as", "cvs"), "no exporter 'cvs'"),
         (("run.csv", "--as", "csv:digits=1"), "digits"),
     ],
@@ -123,3 +125,25 @@ def test_a_recorded_run_is_exported_with_all_that_its_record_has(
     assert any(row["gradient-norm"] for row in rows), "which the saved model does not have"
     done = play("export", "yours", tmp_path / "none.csv")
     assert done.code == 1 and "yours" in done.err
+
+
+def test_a_script_of_a_run_prints_the_losses_of_its_record(
+    play: Play, words: Path, saved: Path, tmp_path: Path
+) -> None:
+    """Of the record and of the saved model, of which the data are read again."""
+    wanted = losses(play, words)
+    for run in ("1", saved):
+        script = tmp_path / "run.py"
+        assert play("export", run, script).code == 0
+        done = subprocess.run(
+            [sys.executable, "-I", "-S", script, "--exact"], capture_output=True, text=True
+        )
+        lines = done.stdout.splitlines()
+        found = [float(line.split()[1]) for line in lines if not line.startswith("sample")]
+        assert found == pytest.approx(wanted, abs=1e-12)
+    assert play("export", saved, script, "--as", "script:with_weights=true").code == 0
+    words.unlink()
+    at_once = subprocess.run([sys.executable, "-I", "-S", script], capture_output=True, text=True)
+    assert at_once.stdout.splitlines() == [line for line in lines if line.startswith("sample")]
+    refused = play("export", saved, script)
+    assert refused.code == 1 and f"{words} does not exist" in refused.err

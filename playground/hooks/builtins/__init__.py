@@ -11,6 +11,7 @@ MODULES = (
     "playground.hooks.builtins.inside",
     "playground.hooks.builtins.bigrams",
     "playground.hooks.builtins.exporters",
+    "playground.hooks.builtins.script",
     "playground.hooks.builtins.lessons",
 )
 """Imported in this order, each in its own guard."""

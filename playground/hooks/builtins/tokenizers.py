@@ -101,9 +101,14 @@ def _told_apart() -> frozenset[str]:
     return frozenset(map(chr, (*_marks(), *joiners, *skins, *flags)))
 
 
+def is_cut_simply(text: str) -> bool:
+    """True if both ways cut this text alike, so that the first, which is fast, will do."""
+    return text.isascii() or _told_apart().isdisjoint(text)
+
+
 def _pieces(text: str) -> re.Pattern[str]:
-    """The pattern that cuts this text in the present way: the first, which is fast, if it may."""
-    return _FIRST if text.isascii() or _told_apart().isdisjoint(text) else _present()
+    """The pattern that cuts this text in the present way."""
+    return _FIRST if is_cut_simply(text) else _present()
 
 
 class UnknownWordError(UnknownTextError):

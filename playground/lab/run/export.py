@@ -28,7 +28,7 @@ from playground.lab.run.guard import Activity, Guard, failure_of, make, plugin_f
 from playground.lab.run.origin import Origin, history, sampling_values, tokenizer_values
 from playground.lab.spec import RunSpec, SpecError
 
-BY_SUFFIX = {".csv": "csv", ".jsonl": "json-lines"}
+BY_SUFFIX = {".csv": "csv", ".jsonl": "json-lines", ".py": "script"}
 """The exporter for a file's suffix."""
 
 
