@@ -251,6 +251,8 @@ class RunExport:
     precision: str = "float64"
     """The least exact numbers that an engine of the run computes with, as Contribution has it; ""
     if an engine is not there to be asked."""
+    batches: Sequence[tuple[int, int]] = ()
+    """(step, texts) of each batch of `samples`, in their order; empty if that is not known."""
     sampling: Mapping[str, Any] = field(default_factory=dict)
     """How texts are sampled, as JSON values: "chain" (a list of "name", "options", "enabled"),
     "prompt", "count", "every" and "seed"; empty if that is not known."""

@@ -28,7 +28,7 @@ from playground.lab.run.guard import Activity, Guard, failure_of, make, plugin_f
 from playground.lab.run.origin import Origin, history, sampling_values, tokenizer_values
 from playground.lab.spec import RunSpec, SpecError
 
-BY_SUFFIX = {".csv": "csv", ".jsonl": "json-lines", ".py": "script"}
+BY_SUFFIX = {".csv": "csv", ".jsonl": "json-lines", ".py": "script", ".ipynb": "notebook"}
 """The exporter for a file's suffix."""
 
 
@@ -44,7 +44,7 @@ def run_export(
         raise LabError(
             Failure("The saved settings cannot be", f"{error}.", problems=error.problems)
         ) from error
-    weights = as_array(checkpoint.weights)
+    weights, batches = as_array(checkpoint.weights), tuple(batches)
     more: dict[str, Any] = {} if origin.data is None else {"data": origin.data}
     return RunExport(
         spec=json.loads(checkpoint.spec),
@@ -62,6 +62,7 @@ def run_export(
         weights=weights,
         edits=checkpoint.edits.until(checkpoint.step).told(),
         history=history(checkpoint, origin),
+        batches=tuple((batch.step, len(batch.texts)) for batch in batches),
         sampling=sampling_values(checkpoint),
         tokenizer=tokenizer_values(checkpoint),
         precision=origin.precision,

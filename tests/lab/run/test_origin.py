@@ -158,7 +158,7 @@ def test_a_run_without_changes_tells_its_command(
     assert run.how.startswith(f"microgpt-play train {words} --n-embd 8")
     assert run.history == () and run.run_name == ""
     assert run.sampling["chain"][0]["name"] == "temperature" and run.sampling["count"] == 5
-    assert run.tokenizer["type"] == "char"
+    assert run.tokenizer["type"] == "char" and run.precision == "float64"
     checkpoint = session.checkpoint()
     spec, start = forked(checkpoint, {"steps": 999})
     assert start is not None

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from microgpt.surgery import operation_of
 from playground.api import ExportError, RunExport
 from playground.hooks.builtins.script import Script, ScriptKnobs
+from playground.hooks.builtins.script.notebook import Notebook
 from playground.hooks.manager import load
 from playground.hooks.sources import PluginSources
 from playground.lab.protocol.commands import Open
@@ -123,6 +124,10 @@ class Maker:
             assert session.advance()
         hand.get(session.step, lambda _: None)(session)
         session.sample()
+        sampling = session.observation.sampling
+        session.observe(dataclasses.replace(sampling, count=1))
+        session.sample()
+        session.observe(sampling)
         path = self.folder / f"{name.replace(' ', '_')}.py"
         session.export(str(path), "script", options)
         losses = list(session.frame().metrics.losses)
@@ -162,7 +167,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Made]]:
     words = maker.text("\n".join([*WORDS, "owl", "owl", "ibis"]) + "\n")
     poem, hindi = maker.text(POEM, "poem.txt"), maker.text("\ufeff" + HINDI, "hindi.txt")
     big = maker.text(
-        "\n".join(f"{a}{b}{c}" for a in WORDS for b in WORDS for c in WORDS), "big.txt"
+        "\r\n".join(f"{a}{b}{c}" for a in WORDS for b in WORDS for c in WORDS), "big.txt"
     )
     assert big.stat().st_size > 64 * 1024
 
@@ -361,6 +366,25 @@ def skeleton(source: str) -> str:
         if isinstance(node, ast.List) and all(isinstance(one, ast.Constant) for one in node.elts):
             node.elts = []
     return ast.dump(tree)
+
+
+def test_a_notebook_has_the_script_in_cells_and_no_markup_of_others(tmp_path: Path) -> None:
+    name = "<script>alert(1)</script> # [x](y)\n# z"
+    run = dataclasses.replace(run_exports()["a run of 100 steps"], run_name=name)
+    made = []
+    for path in (tmp_path / "one.ipynb", tmp_path / "two.ipynb"):
+        Notebook().export(run, path, lambda *_: None)
+        made.append(path.read_bytes())
+    assert made[0] == made[1], "the same run, the same file"
+    cells = [(one["cell_type"], "".join(one["source"])) for one in json.loads(made[0])["cells"]]
+    (_, words), *others = cells
+    assert "\\<script\\>" in words and "\\[x\\]\\(y\\)" in words and "\n# z" not in words
+    headings = [text for kind, text in others if kind == "markdown"]
+    assert headings[1] == "## The data set" and headings[-1] == "## What it writes"
+    code = "\n".join(text for kind, text in others if kind == "code")
+    assert "sys" not in code and "plt.plot" in code and assigned(code, "EXACT") is False
+    functions = {node.name for node in ast.parse(code).body if isinstance(node, ast.FunctionDef)}
+    assert functions >= {"forward", "backward", "adam", "train", "sample"}
 
 
 @pytest.mark.parametrize(

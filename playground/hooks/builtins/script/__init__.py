@@ -1,7 +1,9 @@
-"""The exporter `script`: a run as one Python file that needs nothing but Python.
+"""The exporters `script` and `notebook`: a run as Python that needs nothing of the playground.
 
 plan.py reads out of the run what the script must do, template.txt is the script with all that it
-may have to do, and template.py keeps those of its lines that this run needs."""
+may have to do, and template.py keeps those of its lines that this run needs. notebook.py cuts a
+script into cells.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +12,7 @@ from pathlib import Path
 
 from microgpt.engine import Progress
 from playground.api import Contribution, Exporter, Knob, Knobs, RunExport, hookimpl
+from playground.hooks.builtins.script.notebook import Notebook
 from playground.hooks.builtins.script.plan import plan_of
 from playground.hooks.builtins.script.template import filled
 
@@ -42,4 +45,9 @@ def microgpt_exporters() -> Iterator[Contribution[Exporter]]:
         summary="one Python file of the standard library that trains the run again",
         factory=Script,
         knobs=ScriptKnobs,
+    )
+    yield Contribution(
+        name="notebook",
+        summary="the same as a Jupyter notebook, which draws the loss",
+        factory=Notebook,
     )

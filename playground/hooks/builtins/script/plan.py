@@ -35,6 +35,8 @@ EMBEDDED = 64 * 1024
 MOST_WEIGHTS = 1_000_000
 """The most numbers of a model that are put into a script: eleven megabytes of source."""
 
+_MOST_AT_THE_END = 5
+"""Batches that were asked for at the last step, at most."""
 _ELSEWHERE = (
     "`microgpt-play runs export` writes the whole run into a file, with which it goes on where "
     "the plugin is installed."
@@ -69,11 +71,11 @@ class Plan:
     """Source text by the name that the template has for it."""
 
 
-def plan_of(run: RunExport, *, with_weights: bool) -> Plan:
+def plan_of(run: RunExport, *, with_weights: bool = False, notebook: bool = False) -> Plan:
     """Raises ExportError for a run that a script cannot make again, which says why."""
     _check_precision(run)
     settings = _at_first(run)
-    plan = Plan()
+    plan = Plan({"notebook"} if notebook else {"script"})
     _settings(plan, run, settings)
     config = _model(plan, run, settings)
     data = run.data()
@@ -217,7 +219,8 @@ def _data(plan: Plan, settings: Mapping[str, Any], data: RunData) -> None:
         )
         if source.path is None:
             wanted += " It comes with microgpt-play, as microgpt/names.txt."
-        wanted += " Give the path of that text: python FILE PATH"
+        notebook = "notebook" in plan.facts
+        wanted += f" Give its path {'as PATH' if notebook else 'behind the name of the script'}."
         plan.values |= {
             "path": literal(path),
             "sha256": re.sub("[^0-9a-f]", "", source.sha256),
@@ -376,8 +379,19 @@ def _sampling(plan: Plan, run: RunExport, data: RunData) -> None:
         "prompt": literal(_as_known(prompt, data) if prompt else ""),
         "count": literal(int(sampling["count"])),
         "every": literal(every),
+        "at_the_end": "\n".join(_at_the_end(run, int(sampling["count"]), every)),
         "sampling_seed": literal(int(sampling["seed"])),
     }
+
+
+def _at_the_end(run: RunExport, count: int, every: int) -> Iterator[str]:
+    """Prints the batches that were asked for at the last step, or the first that would be."""
+    sizes = [size for step, size in run.batches if step == run.step]
+    if every and run.step % every == 0 and sizes[:1] == [count]:  # it was made by itself
+        del sizes[0]
+    for number, size in enumerate(sizes[:_MOST_AT_THE_END] or [count], 1):
+        more = "" if size == count else f", {literal(size)}"
+        yield f'sample(last_step, "on demand {number}"{more})'
 
 
 def _as_known(prompt: str, data: RunData) -> str:
@@ -419,28 +433,30 @@ def _weights(plan: Plan, run: RunExport, config: ModelConfig) -> None:
 
 
 def _about(plan: Plan, run: RunExport, data: RunData) -> None:
+    """The words at the top: what this is, what it needs, what it prints, from which run it is."""
+    notebook, last = "notebook" in plan.facts, plan.values["last_step"]
     name = f"The run “{in_words(run.run_name, 60)}”" if run.run_name else "A run"
-    plan.values["title"] = f"{name} of microgpt-play in one file, to be read and run."
-    last = plan.values["last_step"]
-    weights = "weights" in plan.facts
-    source = in_words(data.text.name, 80)
-    first = (
-        f"A small GPT that learns from {source}. It needs Python 3.11 or later, and nothing else"
-        f"{'' if 'embedded' in plan.facts else ' but that text'}. "
+    where = "as a notebook" if notebook else "in one file"
+    plan.values["title"] = f"{name} of microgpt-play {where}, to be read and run."
+    needs = "" if "embedded" in plan.facts else ", that text"
+    needs += ", and Matplotlib to draw" if notebook else ", and nothing that is installed"
+    what = (
+        f"A small GPT that learns from {in_words(data.text.name, 80)}. The model is that of Andrej "
+        f"Karpathy's microgpt.py. It needs Python 3.11 or later{needs}."
     )
-    if weights:
-        first += (
-            f"The weights after step {last} are in this file, and are sampled at once. With "
-            "--train it trains the run again instead: it "
+    again = "It trains the run again, from the first random numbers on, and"
+    if "weights" in plan.facts:
+        again = (
+            f"The weights after step {last} are in this file, and texts are sampled at once. With "
+            "--train it trains the run again, from the first random numbers on, and"
         )
-    else:
-        first += "It trains the run again, from the first random numbers on: it "
-    first += (
-        f"prints the loss of each step up to {last}, and texts, as the record has them; with "
-        "--exact all digits. The last digits may differ between versions of Python, which round "
-        "sums in different ways. The model is that of Andrej Karpathy's microgpt.py."
+    done = "draws the losses and prints texts" if notebook else "prints the losses, and texts"
+    prints = (
+        f"{again} {done}, up to step {last} and as the record has them; with "
+        f"{'EXACT = True' if notebook else '--exact'} all digits. The last digits may differ "
+        "between versions of Python, which round sums in different ways."
     )
-    paragraphs = [first]
+    paragraphs = [what, prints]
     if len(run.losses):
         at = run.first_step + len(run.losses) - 1
         paragraphs.append(f"In the record the loss of step {at} is {float(run.losses[-1])!r}.")
