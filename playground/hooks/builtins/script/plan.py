@@ -29,6 +29,7 @@ from playground.hooks.builtins.schedules import CosineKnobs
 from playground.hooks.builtins.script.chain import STRATEGIES, UNKNOWN, link_of
 from playground.hooks.builtins.script.template import in_words, literal, literal_text
 from playground.hooks.builtins.tokenizers import PIECES, is_cut_simply
+from playground.hooks.sources import expanded
 
 EMBEDDED = 64 * 1024
 """Bytes of the largest text that is put into the script; a larger one is named by its path."""
@@ -213,6 +214,7 @@ def _data(plan: Plan, settings: Mapping[str, Any], data: RunData) -> None:
     else:
         plan.facts.add("file")
         path = source.path or str(default_names_path())
+        path = str(expanded(path)) if path.startswith("~") else path
         wanted = (
             f"This run learnt from {in_words(source.name, 80)}, {len(content):,} bytes with the "
             f"SHA-256 {source.sha256}."
