@@ -7,7 +7,6 @@ pressed a key meanwhile sees for how long the playground has been waiting.
 from __future__ import annotations
 
 import asyncio
-import types
 from collections.abc import Awaitable, Callable, Coroutine, Generator
 from typing import Any, TypeVar
 
@@ -82,20 +81,30 @@ class BackgroundTasks:
             self._complain(error.failure)
 
 
-@types.coroutine
-def _rest(work: Coroutine[Any, Any, Any], wait: Any) -> Generator[Any, Any, None]:
+async def _rest(work: Coroutine[Any, Any, Any], wait: Any) -> None:
     """The rest of a coroutine that was begun by `send` and has come to wait for `wait`. Python 3.12
     has tasks that begin at once; 3.11 has not."""
-    while True:
-        failure: BaseException | None = None
-        try:
-            yield wait
-        except BaseException as error:
-            failure = error  # of what is waited for: the work hears of it
-        try:
-            wait = work.send(None) if failure is None else work.throw(failure)
-        except StopIteration:
-            return
+    await _Rest(work, wait)
+
+
+class _Rest:
+    """What `_rest` awaits. A task of Python 3.12 takes a coroutine alone, and no generator."""
+
+    def __init__(self, work: Coroutine[Any, Any, Any], wait: Any) -> None:
+        self._work, self._wait = work, wait
+
+    def __await__(self) -> Generator[Any, Any, None]:
+        wait = self._wait
+        while True:
+            failure: BaseException | None = None
+            try:
+                yield wait
+            except BaseException as error:
+                failure = error  # of what is waited for: the work hears of it
+            try:
+                wait = self._work.send(None) if failure is None else self._work.throw(failure)
+            except StopIteration:
+                return
 
 
 R = TypeVar("R")
