@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import pickle
 import random
 from array import array
 from collections import Counter
@@ -165,9 +166,9 @@ class Taught:
         return states
 
     @cached_property
-    def _losses(self) -> list[float]:
+    def _losses(self) -> array[float]:
         """The loss of each step."""
-        rng, losses = random.Random(1), list[float]()
+        rng, losses = random.Random(1), array("d")
         for place, (before, after) in enumerate(pairwise(self.times), 1):
             loss = _mean(self._states[place].losses)
             last = losses[-1] if losses else loss
@@ -233,14 +234,14 @@ class Taught:
             steps=self.spec["steps"],
             furthest=self.spec["steps"] if self.back else step,
             began=self.times[began],
-            losses=array("d", self._losses[:step]),
-            learning_rates=array("d", self._rates(step)),
+            losses=self._losses[:step],
+            learning_rates=self._rates[:step],
             heldout=tuple((at, loss) for at, loss in self._evaluations if at <= step),
             baselines=dict(self._baselines),
-            vocabulary=tuple(map(display, range(config.vocab_size))),
+            vocabulary=self._vocabulary,
             bos=self.tokenizer.bos_id,
             config=config,
-            shapes={one.name: (one.rows, one.columns) for one in parameter_layout(config)},
+            shapes=dict(self._shapes),
             spec=settings(self.changes),
             documents=self.parts[0],
             document=tuple(map(display, self.encode(state.text)[1:])),
@@ -254,9 +255,19 @@ class Taught:
         )
         return self._with_deeds(facts, place) if done else facts
 
-    def _rates(self, step: int) -> list[float]:
+    @cached_property
+    def _rates(self) -> array[float]:
+        """The learning rate of each step."""
         rate, steps = self.optimizer.learning_rate, self.spec["steps"]
-        return [rate * (1 - at / steps) for at in range(step)]
+        return array("d", (rate * (1 - at / steps) for at in range(steps)))
+
+    @cached_property
+    def _vocabulary(self) -> tuple[str, ...]:
+        return tuple(map(self.tokenizer.display, range(self.config.vocab_size)))
+
+    @cached_property
+    def _shapes(self) -> dict[str, tuple[int, int]]:
+        return {one.name: (one.rows, one.columns) for one in parameter_layout(self.config)}
 
     @cached_property
     def _gradients(self) -> dict[tuple[int, str], array[float]]:
@@ -272,15 +283,23 @@ class Taught:
             self._gradients[place, text] = engine.read("gradients")
         return array("d", self._gradients[place, text])
 
+    @cached_property
+    def _anatomies(self) -> dict[tuple[int, str], bytes]:
+        """The anatomies that were asked for, pickled, by (which of `times`, text)."""
+        return {}
+
     def _anatomy(self, place: int, text: str | None) -> TextAnatomy:
-        bos = self.tokenizer.bos_id
-        state = self._states[place]
-        ids = [bos, *self.tokenizer.encode(state.text if text is None else text), bos]
-        made = dissect(self.config, state.numbers["weights"], ids)
-        display = self.tokenizer.display
-        return TextAnatomy(
-            made, tuple(map(display, made.tokens)), tuple(map(display, made.targets))
-        )
+        """As an object of its own: a lesson may change what it is given."""
+        state, bos = self._states[place], self.tokenizer.bos_id
+        text = state.text if text is None else text
+        if (place, text) not in self._anatomies:
+            ids = [bos, *self.tokenizer.encode(text), bos]
+            made = dissect(self.config, state.numbers["weights"], ids)
+            display = self.tokenizer.display
+            tokens, targets = (tuple(map(display, ids)) for ids in (made.tokens, made.targets))
+            self._anatomies[place, text] = pickle.dumps(TextAnatomy(made, tokens, targets))
+        given: TextAnatomy = pickle.loads(self._anatomies[place, text])
+        return given
 
     def _with_deeds(self, facts: LessonFacts, place: int) -> LessonFacts:
         """The facts of somebody who has sampled, looked, tried and ranked, and cut a head."""
