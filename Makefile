@@ -17,14 +17,19 @@ PARALLEL := -n 4 --dist worksteal
 export PYTHONDONTWRITEBYTECODE :=
 # FILE=... reaches the recipe as a variable of the shell, so that its name may have spaces.
 
-.PHONY: play test check unit gallery others bench docs shots clean
+.PHONY: play test check unit gallery others environments bench docs shots clean
 # An environment that was only half made would be taken for a whole one.
 .DELETE_ON_ERROR:
 
 play: $(VENV)/.playing
 	@$(BIN)/microgpt-play $${FILE:+-- "$$FILE"}
 
-test: check unit gallery others
+# What waits for the network is done beside the check, which has one core busy; the gallery, which
+# mostly waits, beside the other Pythons. Both say what each of their parts has to say in one piece.
+test:
+	@$(MAKE) --no-print-directory -j 2 check environments
+	@$(MAKE) --no-print-directory unit
+	@$(MAKE) --no-print-directory -j 2 gallery others
 
 $(VENV)/bin/python:
 	@test -n "$(PYTHON)" || { echo "No Python 3.11 or newer was found: install one, or say make PYTHON=/path/to/python3" >&2; exit 1; }
@@ -66,7 +71,12 @@ gallery: $(VENV)/.testing
 # The core on every other Python that this machine has, two of them side by side; on the newest what
 # the lab has of Python as well.
 others:
-	@tools/others.sh $(BIN)/python -n 3 --dist worksteal
+	@tools/others.sh $(BIN)/python -n 2 --dist worksteal
+
+# The environments of the gallery and of the other Pythons, ahead of their tests.
+environments: $(VENV)/.testing
+	@tools/gallery.sh $(BIN)/python --install
+	@tools/others.sh $(BIN)/python --install
 
 bench: $(VENV)/.testing
 	@tools/gallery.sh $(BIN)/python --install

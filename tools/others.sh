@@ -2,7 +2,8 @@
 # Runs the tests of the core on each Python but the one of the virtual environment given, in an
 # environment of its own (.venv-3.12, ...); on the newest also those of the lab that rest on what
 # Python brings along: processes, signals, threads, sqlite3, the formats of files, and sums, which
-# Python 3.12 and newer round otherwise. The words after it go to pytest.
+# Python 3.12 and newer round otherwise. The words after it go to pytest; a lone --install leaves the
+# tests out.
 set -eu
 main=$("$1" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 shift
@@ -43,6 +44,7 @@ while read -r python; do
     if [ ! -e "$venv/.testing" ] || [ pyproject.toml -nt "$venv/.testing" ]; then
         install </dev/null || { failed=1; continue; }
     fi
+    [ "${1-}" = --install ] && continue
     tests=$core
     [ "$python" = "$newest" ] && tests="$core $lab"
     run "$@" &
