@@ -40,7 +40,7 @@ from playground.tui.panels.status import Sentence, StatusLine, TitleLine
 from playground.tui.panels.too_small import TooSmall, too_small
 from playground.tui.panels.welcome import TEXTS, Callout, show_callouts
 from playground.tui.panels.zoomed.keys import other_view
-from playground.tui.resizing import Held, passed
+from playground.tui.resizing import Held, classify, passed
 from playground.tui.styles import POINTED
 from playground.tui.widgets.chart import Chart
 from playground.tui.widgets.scrubber import Scrubber
@@ -82,6 +82,7 @@ class MainScreen(RunActions, Screen[None]):
         """The number of the panel that was chosen last; the focus follows a moment later."""
 
     def compose(self) -> ComposeResult:
+        classify(self, self.app.size)  # before there are widgets, whose styles follow the classes
         yield TooSmall(id="too-small")
         yield TitleLine(id="title")
         yield StatusLine(id="status")
