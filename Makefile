@@ -17,7 +17,7 @@ PARALLEL := -n 4 --dist worksteal
 export PYTHONDONTWRITEBYTECODE :=
 # FILE=... reaches the recipe as a variable of the shell, so that its name may have spaces.
 
-.PHONY: play test check unit gallery others environments bench docs shots clean
+.PHONY: play test check unit gallery others packages environments bench docs shots clean
 # An environment that was only half made would be taken for a whole one.
 .DELETE_ON_ERROR:
 
@@ -29,7 +29,7 @@ play: $(VENV)/.playing
 test:
 	@$(MAKE) --no-print-directory -j 2 check environments
 	@$(MAKE) --no-print-directory unit
-	@$(MAKE) --no-print-directory -j 2 gallery others
+	@$(MAKE) --no-print-directory -j 2 gallery others packages
 
 $(VENV)/bin/python:
 	@test -n "$(PYTHON)" || { echo "No Python 3.11 or newer was found: install one, or say make PYTHON=/path/to/python3" >&2; exit 1; }
@@ -72,6 +72,10 @@ gallery: $(VENV)/.testing
 # the lab has of Python as well.
 others:
 	@tools/others.sh $(BIN)/python -n 2 --dist worksteal
+
+# The wheel, built and installed on each Python with no checkout in sight, and its screen opened.
+packages: $(VENV)/.testing
+	@tools/packages.sh $(BIN)/python
 
 # The environments of the gallery and of the other Pythons, ahead of their tests.
 environments: $(VENV)/.testing

@@ -2,8 +2,8 @@
 # Runs the tests of the core on each Python but the one of the virtual environment given, in an
 # environment of its own (.venv-3.12, ...); on the newest also those of the lab that rest on what
 # Python brings along: processes, signals, threads, sqlite3, the formats of files, and sums, which
-# Python 3.12 and newer round otherwise. The words after it go to pytest; a lone --install leaves the
-# tests out.
+# Python 3.12 and newer round otherwise; and some of the screen, whose tasks rest on asyncio. The
+# words after it go to pytest; a lone --install leaves the tests out.
 set -eu
 main=$("$1" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 shift
@@ -13,7 +13,8 @@ export MICROGPT_SHORT=1
 export PYTHONDONTWRITEBYTECODE=
 core=tests/microgpt
 lab="tests/lab/client tests/lab/record tests/lab/store tests/lab/inside
-    tests/lab/test_checkpoint.py tests/lab/test_files_of_before.py"
+    tests/lab/test_checkpoint.py tests/lab/test_files_of_before.py
+    tests/tui/test_more_steps.py tests/tui/test_time_travel.py"
 
 install() {
     "$python" -m venv "$venv" &&

@@ -3,7 +3,7 @@
 # on each Python of this machine in an environment of its own, from a folder with no checkout in
 # sight. Given "lowest", the oldest versions that pyproject.toml allows are installed instead.
 set -eu
-main=$1
+main=$(cd "$(dirname "$1")" && pwd)/$(basename "$1")
 versions=${2-newest}
 here=$PWD
 folder=$(mktemp -d)

@@ -36,7 +36,8 @@ def screen() -> None:
         start_new_session=True,
     )  # fmt: skip
     os.close(theirs)
-    seen, keys, deadline = b"", [(b"ready", b"s"), (b"step 1", b"q")], time.monotonic() + 60
+    keys = [(b"ready", b"s"), (b"step 1", b"d"), (b"path of a text file", b"\x03")]  # ctrl+c
+    seen, deadline = b"", time.monotonic() + 60
     while process.poll() is None and time.monotonic() < deadline:
         if select.select([ours], [], [], 0.1)[0]:
             try:
