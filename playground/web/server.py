@@ -8,6 +8,7 @@ must name this server in its Host, and what changes anything must come from a pa
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hmac
 import json
 import secrets
@@ -162,8 +163,11 @@ class Server:
         if given is not None:
             return self._let_in(request, given)
         visitor = self._visitor(request)
-        if not self._sessions.has_room(visitor):
+        session = self._sessions.of(visitor)
+        if session is None:
             raise web.HTTPServiceUnavailable(text=self._full())
+        with contextlib.suppress(OSError):  # the socket tells of it
+            await session.prepare()  # while the browser loads the page
         socket = self._socket_address(request)
         page = _text("page.html")
         watches = self._sessions.rules.show and not visitor.presents
@@ -202,7 +206,7 @@ class Server:
     async def _state(self, request: web.Request) -> web.StreamResponse:
         """What the page shows around the terminal, as JSON."""
         visitor = self._visitor(request)
-        session = self._sessions.of(visitor) if self._sessions.has_room(visitor) else None
+        session = self._sessions.current(visitor)
         there = files_of(self._sessions.files_of(visitor)) if self._may_write(visitor) else []
         return web.json_response(
             {
@@ -224,7 +228,7 @@ class Server:
         if session is None:
             raise web.HTTPServiceUnavailable(text=self._full())
         size = _number(request.query.get("width"), 80), _number(request.query.get("height"), 24)
-        socket = web.WebSocketResponse(heartbeat=HEARTBEAT, max_msg_size=MESSAGE)
+        socket = web.WebSocketResponse(heartbeat=HEARTBEAT, max_msg_size=MESSAGE, compress=False)
         await socket.prepare(request)
         page = Page(socket.send_bytes, session.draw_anew)
         types = self._may_write(visitor)
@@ -267,7 +271,7 @@ class Server:
             return web.Response(
                 status=error.status, text=f"{error}\n", headers={"Connection": "close"}
             )
-        session = self._sessions.of(visitor)
+        session = self._sessions.current(visitor)
         if session is not None:
             session.type(f"\x1b[200~{path}\x1b[201~".encode())
         return web.json_response({"name": path.name})

@@ -24,6 +24,8 @@ BEHIND = 1 << 20
 """Bytes that wait for a page; one that is further behind gets the next whole picture instead."""
 NARROWEST, WIDEST = 20, 500
 LOWEST, HIGHEST = 5, 200
+USUAL = (120, 36)
+"""The size of a session, (columns, rows), until its first page tells another."""
 SESSION = "MICROGPT_PLAY_SESSION"
 """The environment variable by which the processes of a session are known."""
 _KEPT = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "SYSTEMROOT", "LD_LIBRARY_PATH")
@@ -100,9 +102,11 @@ class Session:
         self.over = asyncio.Event()
         """Set when the program has ended."""
         self._terminal: Terminal | None = None
-        self._size = (80, 24)
+        self._size = USUAL
         self._leaving: asyncio.TimerHandle | None = None
         self._starting = asyncio.Lock()
+        self._early: list[bytes] | None = []
+        """What was drawn before the first page was there; None from then on."""
 
     # ------------------------------------------------------------ the program
 
@@ -152,8 +156,16 @@ class Session:
         return mine
 
     def _drawn(self, data: bytes) -> None:
+        if self._early is not None:
+            self._early.append(data)
         for page in self.pages:
             page.put(data)
+
+    async def prepare(self) -> None:
+        """Start the program for a page that is on its way. Raises OSError."""
+        if self._terminal is None:
+            await self.start(self._size)
+        self._wait_for_a_page()
 
     def _ended(self) -> None:
         self.over.set()
@@ -166,19 +178,27 @@ class Session:
         if self._leaving is not None:
             self._leaving.cancel()
             self._leaving = None
-        again = bool(self.pages) or self._terminal is not None
         self.pages[page] = types
+        early, self._early = self._early, None
+        for data in early or ():
+            page.put(data)
         if types or len(self.pages) == 1:
             self.resize(size)
-        if again:
+        if early is None:
             self.draw_anew()
 
     def close(self, page: Page) -> None:
         """The page is gone; without another one, the session ends after AWAY seconds. A session
         that is shown to all stays."""
         self.pages.pop(page, None)
-        if not self.pages and not self.over.is_set() and not self._rules.show:
-            self._leaving = asyncio.get_running_loop().call_later(AWAY, self._ended)
+        self._wait_for_a_page()
+
+    def _wait_for_a_page(self) -> None:
+        if self.pages or self.over.is_set() or self._rules.show:
+            return
+        if self._leaving is not None:
+            self._leaving.cancel()
+        self._leaving = asyncio.get_running_loop().call_later(AWAY, self._ended)
 
     def draw_anew(self) -> None:
         if self._terminal is not None:
@@ -232,13 +252,9 @@ class Sessions:
     def count(self) -> int:
         return len(self._open)
 
-    def has_room(self, visitor: Visitor) -> bool:
-        """True if there is, or may be, a session for the visitor."""
-        return self._of(visitor) is not None or self.count < self.rules.sessions
-
     def of(self, visitor: Visitor) -> Session | None:
         """The visitor's session: the one before, or a new one; None where there are too many."""
-        session = self._of(visitor)
+        session = self.current(visitor)
         if session is not None:
             return session
         if self.count >= self.rules.sessions:
@@ -254,7 +270,8 @@ class Sessions:
         self._say(f"{name} begins; sessions: {self.count} of {self.rules.sessions}")
         return session
 
-    def _of(self, visitor: Visitor) -> Session | None:
+    def current(self, visitor: Visitor) -> Session | None:
+        """The visitor's session that is open; None if there is none."""
         session = self._shared if self.rules.show else visitor.session
         return session if session in self._open else None
 

@@ -148,6 +148,26 @@ async def test_a_program_that_ends_closes_its_page_and_another_may_begin(tmp_pat
             await page.until("[here")
 
 
+async def test_a_page_that_was_asked_for_and_never_came_ends_its_session_too(
+    tmp_path: Path,
+) -> None:
+    async with serving(tmp_path) as server, server.client() as client:
+        assert (await client.get("/"))[0] == 200
+        assert server.sessions.count == 1, "it starts while the browser loads the page"
+        async with client.page((90, 30)) as page:
+            await page.until("[here")
+            await page.until("[90 x 30]", "here 90 x 30")
+            await page.type("q")
+            await page.until_closed()
+        assert (await client.get("/state"))[0] == 200  # the closed page goes on asking
+        assert (await client.post("/files?name=a.txt", b"anna"))[0] == 200
+        assert server.sessions.count == 0
+        assert (await client.get("/"))[0] == 200
+        async with asyncio.timeout(20):
+            while server.sessions.count or processes_of(server.folder / "homes" / "visitor-1"):
+                await asyncio.sleep(0.05)
+
+
 async def test_visitors_have_sessions_and_homes_of_their_own(tmp_path: Path) -> None:
     async with (
         serving(tmp_path) as server,
