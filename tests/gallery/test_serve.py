@@ -339,3 +339,42 @@ async def test_nothing_of_the_server_s_environment_reaches_a_visitor(
         async with server.client() as client, client.page((500, 50)) as page:
             await page.until("[end]")
             assert b"MY_API_KEY" not in page.seen and b"MICROGPT_PLAY_FENCE" in page.seen
+
+
+# ------------------------------------------------------------ the playground itself
+
+PLAY = (sys.executable, "-P", "-m", "playground.cli.served", "play", "--no-plugins")
+
+
+async def test_no_dialog_leads_out_of_the_given_folder(tmp_path: Path) -> None:
+    (tmp_path / "texts").mkdir()
+    (tmp_path / "texts" / "rivers.txt").write_text("rhine\nnile\ndanube\n" * 20)
+    (tmp_path / "secret.txt").write_text("a secret\n" * 20)
+    (tmp_path / "texts" / "way-out").symlink_to(tmp_path / "secret.txt")
+    async with (
+        serving(tmp_path, words=PLAY, files=tmp_path / "texts") as server,
+        server.client() as client,
+        client.page((120, 36)) as page,
+    ):
+        await page.until("ready", seconds=60)
+        await page.type("d")
+        await page.until("rivers.txt")
+        for path in (tmp_path / "secret.txt", "way-out", "../secret.txt", "/etc/passwd", "/none"):
+            await page.type(f"\x15{path}")  # ctrl+u empties the line
+            page.seen.clear()
+            await page.type("\r")
+            await page.until("This lies outside the folders of this session")
+            assert b"a secret" not in page.seen and b"root:" not in page.seen
+        await page.type("\x15rivers.txt")
+        await page.until("danube")
+        await page.type("\r")
+        await page.until("60 documents")
+        await page.type("s")
+        await page.until("step 1/")
+        await page.type("x")
+        await page.until("Export")
+        await page.type(f"\x15{tmp_path / 'out.csv'}")
+        await page.until("outside the folders of this session")
+        await page.type("\r")
+        assert not (tmp_path / "out.csv").exists()
+    assert sorted(path.name for path in (tmp_path / "texts").iterdir()) == ["rivers.txt", "way-out"]
