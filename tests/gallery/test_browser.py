@@ -196,3 +196,25 @@ async def test_the_first_picture_comes_within_two_seconds_and_a_key_is_seen_at_o
         for column in range(1, 6):
             await browser.press("ArrowRight")
             assert await browser.shows(f"[0, {column}]") < 2 * PATIENCE
+
+
+@pytest.mark.parametrize(("width", "height"), [(375, 800), (1280, 900)])
+async def test_a_run_as_a_page_is_read_without_a_network(
+    browser: Browser, tmp_path: Path, width: int, height: int
+) -> None:
+    model, page = tmp_path / "model.safetensors", tmp_path / "run.html"
+    train = ["train", "--steps", "60", "--samples", "2", "--no-record", "--save", str(model)]
+    for words in (train, ["export", str(model), str(page)]):
+        subprocess.run([COMMAND, *words], check=True, capture_output=True, timeout=120)
+    await browser.page.set_viewport_size({"width": width, "height": height})
+    await browser.page.context.set_offline(True)
+    await browser.page.goto(page.as_uri())
+    assert browser.requests == [page.as_uri()] or all(
+        one.startswith("data:") for one in browser.requests[1:]
+    )
+    wide = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+    assert await browser.page.evaluate(wide) == 0, "no sideways scrolling"
+    assert await browser.page.evaluate(
+        "[...document.images].every((one) => one.complete && one.naturalWidth > 0)"
+    )
+    assert await browser.page.locator("svg.chart circle").count() >= 1

@@ -11,6 +11,7 @@ MODULES = (
     "playground.hooks.builtins.inside",
     "playground.hooks.builtins.bigrams",
     "playground.hooks.builtins.exporters",
+    "playground.hooks.builtins.page",
     "playground.hooks.builtins.script",
     "playground.hooks.builtins.lessons",
 )

@@ -28,7 +28,13 @@ from playground.lab.run.guard import Activity, Guard, failure_of, make, plugin_f
 from playground.lab.run.origin import Origin, history, sampling_values, tokenizer_values
 from playground.lab.spec import RunSpec, SpecError
 
-BY_SUFFIX = {".csv": "csv", ".jsonl": "json-lines", ".py": "script", ".ipynb": "notebook"}
+BY_SUFFIX = {
+    ".csv": "csv",
+    ".jsonl": "json-lines",
+    ".html": "page",
+    ".py": "script",
+    ".ipynb": "notebook",
+}
 """The exporter for a file's suffix."""
 
 

@@ -1,0 +1,238 @@
+"""The pictures of the page: SVG and PNG as texts, made of numbers alone or of escaped words."""
+
+from __future__ import annotations
+
+import base64
+import math
+import struct
+import zlib
+from collections.abc import Iterable, Sequence
+from html import escape
+
+from microgpt.terminal import printable
+
+WIDTH, HEIGHT = 720, 300
+LEFT, RIGHT, TOP, BOTTOM = 46, 118, 12, 26
+COLUMNS = 360
+"""Columns of the chart, each of which shows the least and the largest loss of its steps."""
+SIDE = 96
+"""The most rows and columns of a heat map; of a larger matrix, means of neighbours are drawn."""
+_NEGATIVE, _ZERO, _POSITIVE = (62, 120, 200), (245, 245, 242), (201, 116, 24)
+
+
+def words(text: str) -> str:
+    """A text of a run as text of the page: no markup, and unprintable characters escaped."""
+    return escape(printable(text), quote=True)
+
+
+def number(value: float, digits: int = 4) -> str:
+    """A number in so many digits, with "," between thousands."""
+    if not math.isfinite(value):
+        return "no number"
+    if value == int(value) and abs(value) < 1e15:
+        return f"{int(value):,}"
+    return f"{value:.{digits}g}" if abs(value) < 1000 else f"{value:,.0f}"
+
+
+# ------------------------------------------------------------ the chart
+
+
+class Frame:
+    """Where steps and losses stand in the picture, in its units."""
+
+    def __init__(self, steps: tuple[float, float], values: tuple[float, float]) -> None:
+        self.steps, self.values = steps, values
+
+    def x(self, step: float) -> float:
+        first, last = self.steps
+        return LEFT + (step - first) / max(last - first, 1) * (WIDTH - LEFT - RIGHT)
+
+    def y(self, value: float) -> float:
+        low, high = self.values
+        at = (min(max(value, low), high) - low) / (high - low)
+        return HEIGHT - BOTTOM - at * (HEIGHT - BOTTOM - TOP)
+
+
+def chart(
+    first: int,
+    losses: Sequence[float],
+    averages: Sequence[float],
+    held_out: Sequence[tuple[int, float]],
+    levels: Sequence[tuple[str, float]],
+) -> str:
+    """The losses of the steps `first`, `first` + 1, ... as an SVG. averages: one for each loss.
+    levels: (name, nats) pairs to compare with. "" where there is no finite loss."""
+    finite = [loss for loss in losses if math.isfinite(loss)]
+    seen = [*finite, *(value for _, value in held_out if math.isfinite(value))]
+    if not seen:
+        return ""
+    # Single wild steps would press the rest together; they are cut at the frame.
+    calm = sorted(finite)[: max(1, math.ceil(0.99 * len(finite)))] if finite else seen
+    low, high = min(seen), max([*calm, *(value for _, value in held_out if math.isfinite(value))])
+    for _, value in levels:
+        if low - (high - low) <= value <= high + (high - low):
+            low, high = min(low, value), max(high, value)
+    margin = max(0.04 * (high - low), 0.02)
+    step = _nice((high - low + 2 * margin) / 4)
+    low, high = math.floor((low - margin) / step) * step, math.ceil((high + margin) / step) * step
+    last = first + len(losses) - 1
+    steps = (min([first, *(at for at, _ in held_out)]), max([last, *(at for at, _ in held_out)]))
+    frame = Frame(steps, (low, high))
+    parts = [_axes(frame, step)]
+    for name, value in levels:
+        if low <= value <= high:
+            y = frame.y(value)
+            parts.append(
+                f'<line class="level" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>'
+                f'<text class="name" x="{WIDTH - RIGHT + 8}" y="{y + 4:.1f}">'
+                f"{words(name)} {number(value)}</text>"
+            )
+    if losses:
+        parts.append(f'<path class="raw" d="{_envelope(frame, first, losses)}"/>')
+        parts.append(f'<path class="mean" d="{_line(frame, first, averages)}"/>')
+    for at, value in held_out:
+        if math.isfinite(value):
+            parts.append(
+                f'<circle class="held" cx="{frame.x(at):.1f}" cy="{frame.y(value):.1f}" r="3.5">'
+                f"<title>held out after step {at:,}: {value:.4f} nats</title></circle>"
+            )
+    told = f"The loss from step {first:,} to {last:,}"
+    return (
+        f'<svg class="chart" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{told}">'
+        + "".join(parts)
+        + "</svg>"
+    )
+
+
+def _nice(step: float) -> float:
+    """A round number not far above `step`."""
+    power = 10.0 ** math.floor(math.log10(max(step, 1e-12)))
+    return next(factor * power for factor in (1, 2, 5, 10) if factor * power >= step * 0.999)
+
+
+def _axes(frame: Frame, step: float) -> str:
+    low, high = frame.values
+    parts = []
+    for index in range(round((high - low) / step) + 1):
+        value = low + index * step
+        y, told = frame.y(value), number(round(value, 6))
+        parts.append(
+            f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>'
+            f'<text class="tick end" x="{LEFT - 8}" y="{y + 4:.1f}">{told}</text>'
+        )
+    first, last = frame.steps
+    apart = max(1, int(_nice((last - first) / 6))) if last > first else 1
+    at = math.ceil(first / apart) * apart
+    while at <= last:
+        parts.append(
+            f'<text class="tick middle" x="{frame.x(at):.1f}" y="{HEIGHT - 8}">{at:,}</text>'
+        )
+        at += apart
+    return "".join(parts)
+
+
+def _buckets(first: int, values: Sequence[float]) -> Iterable[tuple[float, Sequence[float]]]:
+    """(the step in the middle, the finite values) of each column that has any."""
+    columns = min(COLUMNS, len(values))
+    for column in range(columns):
+        start, stop = column * len(values) // columns, (column + 1) * len(values) // columns
+        found = [value for value in values[start:stop] if math.isfinite(value)]
+        if found:
+            yield first + (start + stop - 1) / 2, found
+
+
+def _envelope(frame: Frame, first: int, losses: Sequence[float]) -> str:
+    """The lines from the least to the largest loss of each column."""
+    parts = []
+    for at, found in _buckets(first, losses):
+        x, top, end = frame.x(at), frame.y(max(found)), frame.y(min(found))
+        parts.append(f"M{x:.1f} {top:.1f}V{max(end, top + 1):.1f}")
+    return "".join(parts)
+
+
+def _line(frame: Frame, first: int, values: Sequence[float]) -> str:
+    points = [
+        f"{frame.x(at):.1f} {frame.y(sum(found) / len(found)):.1f}"
+        for at, found in _buckets(first, values)
+    ]
+    return "M" + "L".join(points) if points else ""
+
+
+# ------------------------------------------------------------ heat maps
+
+
+def thinned(values: Sequence[float], rows: int, columns: int) -> tuple[list[list[float]], int]:
+    """(a matrix of at most SIDE x SIDE, how many neighbours along a side are one of its cells, of
+    which it has the mean)."""
+    block = -(-max(rows, columns) // SIDE)
+    made = []
+    for top in range(0, rows, block):
+        line = []
+        for left in range(0, columns, block):
+            cells = [
+                values[row * columns + column]
+                for row in range(top, min(top + block, rows))
+                for column in range(left, min(left + block, columns))
+            ]
+            line.append(sum(cells) / len(cells))
+        made.append(line)
+    return made, block
+
+
+def heat_map(matrix: Sequence[Sequence[float]], most: float) -> str:
+    """A PNG as a data: address, a pixel a number: blue below 0, amber above, white at 0; `most` is
+    the whole colour. What is no number is black."""
+    lines = b"".join(
+        b"\0" + bytes(part for value in row for part in colour(value, most)) for row in matrix
+    )
+    head = struct.pack(">IIBBBBB", len(matrix[0]), len(matrix), 8, 2, 0, 0, 0)
+    data = b"\x89PNG\r\n\x1a\n" + b"".join(
+        _chunk(kind, body)
+        for kind, body in ((b"IHDR", head), (b"IDAT", zlib.compress(lines, 9)), (b"IEND", b""))
+    )
+    return "data:image/png;base64," + base64.b64encode(data).decode("ascii")
+
+
+def _chunk(kind: bytes, body: bytes) -> bytes:
+    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+
+def colour(value: float, most: float) -> tuple[int, int, int]:
+    """(red, green, blue), each 0 to 255."""
+    if not math.isfinite(value):
+        return 0, 0, 0
+    share = min(abs(value) / most, 1.0) if most > 0 else 0.0
+    end = _NEGATIVE if value < 0 else _POSITIVE
+    red, green, blue = (
+        round(zero + (full - zero) * share) for zero, full in zip(_ZERO, end, strict=True)
+    )
+    return red, green, blue
+
+
+# ------------------------------------------------------------ attention
+
+CELL, EDGE = 18, 34
+
+
+def attention(weights: Sequence[Sequence[float]], tokens: Sequence[str], name: str) -> str:
+    """The weights of a head, (T) rows of up to T numbers from 0 to 1, as an SVG: a row a token that
+    looks, a column a token that is looked at."""
+    side = EDGE + CELL * len(tokens)
+    parts = []
+    for row, (look, token) in enumerate(zip(weights, tokens, strict=True)):
+        middle = EDGE + CELL * row + CELL // 2
+        label = words(token[:3])
+        parts.append(f'<text class="tick end" x="{EDGE - 5}" y="{middle + 4}">{label}</text>')
+        parts.append(f'<text class="tick middle" x="{middle}" y="{EDGE - 8}">{label}</text>')
+        for column, weight in enumerate(look[: row + 1]):
+            shown = weight if math.isfinite(weight) else 0.0
+            parts.append(
+                f'<rect x="{EDGE + CELL * column}" y="{EDGE + CELL * row}" width="{CELL - 1}" '
+                f'height="{CELL - 1}" fill-opacity="{max(shown, 0.03):.2f}"><title>'
+                f"{words(token)} looks at {words(tokens[column])}: {number(weight, 3)}"
+                "</title></rect>"
+            )
+    return (
+        f'<svg class="head" viewBox="0 0 {side} {side}" width="{side}" role="img" '
+        f'aria-label="{words(name)}">' + "".join(parts) + "</svg>"
+    )
