@@ -19,7 +19,7 @@ from playground.cli.failures import printable, warn
 from playground.cli.help import PATH, option
 from playground.hooks.sources import PluginSources, expanded
 from playground.hooks.sources import plugin_words as plugin_words
-from playground.lab.paths import config_file, loading_folder, plugin_folder
+from playground.lab.paths import usual_plugins
 from playground.lab.run.threads import MOST, VARIABLE
 from playground.window import WAYS, Notify
 
@@ -217,13 +217,7 @@ def sources(
         if plugins:
             raise click.UsageError("--plugin and --no-plugins contradict each other.")
         return PluginSources(entry_points=False, folder=None)
-    return PluginSources(
-        files=tuple(plugin_file(path) for path in plugins),
-        folder=str(plugin_folder()),
-        disabled=without,
-        config=str(config_file()),
-        loading=str(loading_folder()),
-    )
+    return usual_plugins(tuple(plugin_file(path) for path in plugins), without)
 
 
 def plugin_file(path: Path, hint: str = "--plugin") -> str:
@@ -316,13 +310,10 @@ def spec_of(said: Mapping[str, Any]) -> RunSpec:
     """The RunSpec of settings by dotted field, whose choices a registry has looked up; an optimizer
     that comes without a learning rate gets its usual one. Raises click.UsageError, which names
     every bad setting."""
-    from playground.lab.spec import OPTIMIZER_FIELD, RATE_FIELD, RATES, RunSpec, SpecError
+    from playground.lab.spec import RunSpec, SpecError
 
-    said = dict(said)
-    if OPTIMIZER_FIELD in said:
-        said.setdefault(RATE_FIELD, RATES[said[OPTIMIZER_FIELD]])
     try:
-        return RunSpec().replace(said)
+        return RunSpec.begun(said)
     except SpecError as error:
         lines = [f"{_flag(field)} {text}" for field, text in error.problems.items()]
         raise click.UsageError("\n".join(lines)) from None

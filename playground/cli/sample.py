@@ -16,8 +16,6 @@ from playground.hooks.sources import PluginSources
 from playground.lab.protocol.sampling import DEFAULT_CHAIN, Sampling
 from playground.lab.run.saved_model import SavedModel
 
-BATCH = 20
-"""Texts sampled before they are printed, so that the first appear while the last are made."""
 _GREEDY = "leave --temperature out, and add --strategy greedy"
 
 
@@ -42,9 +40,7 @@ def sample_texts(
     model = SavedModel.load(path, registry, activity)
     if model.notice:
         say(f"! {model.notice}")
-    for done in range(0, count, BATCH):
-        wanted = min(BATCH, count - done)
-        batch = model.sample(Sampling(chain, prompt, wanted, 0, seed))
+    for batch in model.sampled(Sampling(chain, prompt, seed=seed), count):
         if batch.note and not batch.texts:
             return fail(batch.note)
         for text in batch.texts:

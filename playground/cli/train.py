@@ -52,11 +52,6 @@ from playground.lab.session import Session, open_session, with_changes
 from playground.lab.spec import MAX_STEPS, RunSpec, SpecError
 from playground.window import Notify, Window, way_of
 
-SAMPLED_EVERY = 100
-"""Steps between batches of samples, for the metrics that measure samples."""
-MEASURED = 100
-"""Texts of such a batch at most: training waits for all of them."""
-
 
 def train_run(
     spec: RunSpec | None,
@@ -112,7 +107,7 @@ def train_run(
             _spare_the_data(target, session.info.spec)  # a recorded run tells its data only now
         with _sampled_as(session, sampling):
             pass
-        _measure(session, measuring)
+        session.measure(measuring)
         if asked is not None:
             session.observe(asked)
         report.opened(session)
@@ -311,17 +306,6 @@ def _metric(registry: Registry, text: str) -> MetricChoice:
     """The metric that "name:knob=value" names. Raises click.BadParameter."""
     entry, options = chosen(registry, "metric", text, "--metric")
     return MetricChoice(as_said(entry, text), options)
-
-
-def _measure(session: Session, measuring: Measuring) -> None:
-    """Switch the metrics on, and sampling too if one of the metrics measures samples."""
-    if measuring.metrics:
-        session.observe(measuring)
-        if session.measurer.of_samples:
-            sampling = session.observation.sampling
-            count = min(sampling.count, MEASURED)
-            session.observe(replace(sampling, every=SAMPLED_EVERY, count=count))
-    session.measure_all()
 
 
 def _tell_of_metrics(session: Session, told: set[str], report: Report) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from playground.files import read_file
-from playground.hooks.sources import expanded
+from playground.hooks.sources import PluginSources, expanded
 from playground.lab.protocol.failures import Failure, LabError
 
 APP = "microgpt-play"
@@ -71,6 +71,18 @@ def plugin_folder() -> Path:
 def config_file() -> Path:
     """The file of a person's choices; see playground.hooks.switched_off."""
     return config_folder() / "config.json"
+
+
+def usual_plugins(files: tuple[str, ...] = (), without: tuple[str, ...] = ()) -> PluginSources:
+    """Where plugins come from: installed packages, the user's folder, and these files. without:
+    names of plugins that are left out. Raises LabError as `data_folder` does."""
+    return PluginSources(
+        files=files,
+        folder=str(plugin_folder()),
+        disabled=without,
+        config=str(config_file()),
+        loading=str(loading_folder()),
+    )
 
 
 def loading_folder() -> Path:

@@ -46,6 +46,7 @@ from playground.lab.record.batches import UNWRITTEN
 from playground.lab.record.load import (
     Recalled,
     film_before,
+    look_up,
     recall,
     recall_of_worker,
     text_of_parent,
@@ -64,11 +65,14 @@ from playground.lab.run.origin import data_of, precision
 from playground.lab.run.panels import Panels
 from playground.lab.run.probes import Prober
 from playground.lab.run.sampling import Sampler, Texts
+from playground.lab.run.saved_model import ReadModel
 from playground.lab.run.setup import PreparedRun, check_states, prepare_run
 from playground.lab.run.speed import Speedometer
 from playground.lab.run.state import state_of, state_size
 from playground.lab.run.training import Training
 from playground.lab.spec import LIVE_FIELDS, RunSpec, SpecError
+from playground.lab.store.errors import StoreError
+from playground.lab.store.store import Store
 
 if TYPE_CHECKING:
     from playground.lab.inside.influence import Influence
@@ -80,6 +84,12 @@ if TYPE_CHECKING:
     from playground.lab.lessons.teacher import Teacher
     from playground.lab.protocol.step import StepReading
     from playground.lab.score.work import Work as ScoreWork
+
+
+SAMPLED_EVERY = 100
+"""Steps between batches of samples, for the metrics that measure samples."""
+MEASURED = 100
+"""Texts of such a batch at most: training waits for all of them."""
 
 
 def open_session(
@@ -182,6 +192,46 @@ def with_changes(
 
 def _ignore(progress: Progress) -> None:
     """Show no progress."""
+
+
+def session_at(
+    store: Store,
+    run: int,
+    step: int | None,
+    registry: Registry,
+    progress: Callable[[Progress], None] = _ignore,
+    activity: Activity | None = None,
+) -> Session:
+    """A session of a recorded run after `step` steps, trained there from the last state before that
+    was kept; the session itself is not recorded. step: None for where the run stood last. Raises
+    LabError."""
+    recalled = look_up(store, run, step)
+    if step is not None and recalled.at != step:
+        row = recalled.record.row
+        if step > row.step:
+            raise StoreError(
+                "There is no such step",
+                f"Run {run} was recorded up to step {row.step:,}, and step {step:,} was asked for.",
+            )
+        raise StoreError(
+            "This step cannot be gone back to",
+            f"The states of run {run} begin at step {recalled.at:,}.",
+        )
+    session = Session.open(
+        RunSpec.parse(recalled.spec),
+        registry,
+        checkpoint=recalled.checkpoint,
+        progress=progress,
+        text=recalled.text,
+        activity=activity,
+    )
+    session.recall(recalled, progress)
+    if session.step != recalled.at:
+        reason = session.info.notices[-1].text if session.info.notices else ""
+        raise StoreError(
+            "This step cannot be done again here", f"{reason[:1].upper()}{reason[1:]}."
+        )
+    return session
 
 
 class Session:
@@ -521,6 +571,23 @@ class Session:
         if "engine" in changes:
             self.use_engine(edited.engine)
 
+    def fork(self, changes: Mapping[str, Any]) -> Session:
+        """A session of the run that goes on from here with other settings, by dotted field, looked
+        at in the same way and not recorded. This session stays as it is. Raises LabError."""
+        spec, start = forked(self.checkpoint(), changes)
+        other_data = any(field.partition(".")[0] == "dataset" for field in changes)
+        fork = Session.open(
+            RunSpec.parse(spec),
+            self._registry,
+            checkpoint=start,
+            observation=self.observation,
+            activity=self._activity,
+            text=None if other_data else self._prepared.text,
+        )
+        fork.training.series.forget_after(fork.step)  # what this run has seen of its own future
+        fork.tell_of_another_schedule()
+        return fork
+
     def use_engine(self, name: str, made: ReadyEngine | None = None) -> None:
         """Use another engine from the next step on, in the same state. made: the engine of that
         name, from `engines.make`. Raises LabError; the engine before then stays at work."""
@@ -678,6 +745,13 @@ class Session:
             training.go_to(first)
             return self.autopsy(at, look.weight)
 
+    def read_model(self) -> ReadModel:
+        """The model as it stands. Raises LabError."""
+        prepared = self._prepared
+        with plugin_failures():
+            weights = self.training.engine.read("weights")
+        return ReadModel(self.spec, self.step, prepared.config, weights, prepared.encoder)
+
     def display(self, token: int) -> str:
         """A short name for one token. Raises PluginError."""
         return self._prepared.encoder.display(token)
@@ -755,6 +829,17 @@ class Session:
         self.measurer.after_samples(batch, self.training.series)
         if self.recorder is not None:
             self.recorder.sampled(occasion, batch)
+
+    def measure(self, measuring: Measuring) -> None:
+        """Measure these metrics from now on, at every step that is due; sample too, if one of them
+        measures samples. Raises LabError as `observe` does."""
+        if measuring.metrics:
+            self.observe(measuring)
+            if self.measurer.of_samples:
+                sampling = self.observation.sampling
+                count = min(sampling.count, MEASURED)
+                self.observe(replace(sampling, every=SAMPLED_EVERY, count=count))
+        self.measure_all()
 
     def measure_all(self) -> None:
         """Measure every step and batch that is due from now on, however long that takes: what is

@@ -233,6 +233,16 @@ class RunSpec(_Frozen):
             place[last] = value
         return RunSpec.parse(values)
 
+    @classmethod
+    def begun(cls, said: Mapping[str, Any]) -> RunSpec:
+        """The spec of a new run with these settings, by dotted field; an optimizer that comes
+        without a learning rate gets its usual one. Raises SpecError."""
+        said = dict(said)
+        usual = RATES.get(said.get(OPTIMIZER_FIELD, ""))
+        if usual is not None:
+            said.setdefault(RATE_FIELD, usual)
+        return cls().replace(said)
+
 
 _STORED = {"stored": True}
 """The context of a validation in which settings that are missing are those of earlier versions."""

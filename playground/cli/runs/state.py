@@ -12,9 +12,7 @@ from playground.hooks.registry import Registry
 from playground.lab.protocol.failures import Progress
 from playground.lab.protocol.run import Checkpoint
 from playground.lab.record.export import state_at
-from playground.lab.record.load import look_up
-from playground.lab.session import Session
-from playground.lab.spec import RunSpec
+from playground.lab.session import Session, session_at
 from playground.lab.store.errors import StoreError
 from playground.lab.store.records import RunRow
 from playground.lab.store.store import Store
@@ -44,24 +42,4 @@ def trained_again(
     """A session of the run after `step` steps, trained there from the last state before that was
     kept. Raises LabError."""
     gc.set_threshold(*SELDOM)
-    recalled = look_up(store, row.id, step)
-    if recalled.at != step:
-        raise StoreError(
-            "This step cannot be gone back to",
-            f"The states of run {row.id} begin at step {recalled.at:,}.",
-        )
-    session = Session.open(
-        RunSpec.parse(recalled.spec),
-        registry,
-        checkpoint=recalled.checkpoint,
-        progress=tell,
-        text=recalled.text,
-        activity=activity,
-    )
-    session.recall(recalled, tell)
-    if session.step != step:
-        reason = session.info.notices[-1].text if session.info.notices else ""
-        raise StoreError(
-            "This step cannot be done again here", f"{reason[:1].upper()}{reason[1:]}."
-        )
-    return session
+    return session_at(store, row.id, step, registry, tell, activity)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import random
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 from typing import Any
@@ -41,6 +41,8 @@ from playground.lab.run.recited import KnownTexts
 from playground.lab.run.speed import Ration
 
 MAX_COUNT = 1000
+BATCH = 20
+"""Texts of one of the batches in which many are sampled on demand."""
 _CANNOT_BE = "That sampling cannot be"
 
 
@@ -152,6 +154,13 @@ class Sampler:
         except LogitsError as error:
             note = str(error)
         return SampleBatch(number, step, sampling.prompt, tuple(texts), note)
+
+    def batches(self, count: int, step: int) -> Iterator[SampleBatch]:
+        """`count` texts on demand, in batches, so that the first can be read while the last are
+        made. The same seed and step give the same texts. Raises PluginError as `batch` does."""
+        for number, done in enumerate(range(0, count, BATCH), 1):
+            self.sampling = replace(self.sampling, count=min(BATCH, count - done))
+            yield self.batch(number, step, f"on demand {number}")
 
     def text(self, prompt: Sequence[int], step: int, rng: random.Random) -> SampleText:
         """One text from the present weights, as `write` writes it, and whether it is new."""

@@ -108,6 +108,12 @@ class SavedModel:
         with plugin_failures():
             return self.sampler.batch(self._batches, self.step, f"on demand {self._batches}")
 
+    def sampled(self, sampling: Sampling, count: int) -> Iterator[SampleBatch]:
+        """`count` texts, as `Sampler.batches` makes them. Raises LabError."""
+        self.sampler.set(sampling)
+        with plugin_failures():
+            yield from self.sampler.batches(count, self.step)
+
 
 @contextlib.contextmanager
 def _words_for_what_fails() -> Iterator[None]:
