@@ -584,7 +584,6 @@ class Session:
             activity=self._activity,
             text=None if other_data else self._prepared.text,
         )
-        fork.training.series.forget_after(fork.step)  # what this run has seen of its own future
         fork.tell_of_another_schedule()
         return fork
 

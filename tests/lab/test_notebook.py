@@ -64,7 +64,9 @@ def test_losses_and_samples_are_those_of_the_command_line(
     assert run.train().losses == [json.loads(line)["loss"] for line in lines if '"loss"' in line]
     path = run.save(tmp_path / "m.safetensors")
     said = told("sample", path, "-n", 25, "--prompt", "a", "--temperature", 0.8).splitlines()
-    assert run.sample(25, prompt="a", temperature=0.8) == said
+    looked_at = run._session.observation
+    assert run.sample(25, prompt="a", temperature=0.8) == said and said[:5] != said[20:]
+    assert run._session.observation == looked_at
     assert mg.model(path, plugins=False).sample(25, prompt="a", temperature=0.8) == said
 
 
@@ -102,10 +104,12 @@ def test_a_fork_leaves_its_parent_as_it_was(run: mg.Run) -> None:
     run.train(40)
     end, there = run.series(), weights(run)
     run.go_to(20)
-    fork = run.fork(learning_rate=0.3, steps=90)
-    fork.cut("head:0.1").train(30)
+    fork = run.fork(learning_rate=0.3, steps=90).train(30)
     assert fork.settings["learning_rate"] == 0.3 and fork.steps == 90
     assert fork.losses[:20] == run.losses and len(fork.losses) == 50
+    assert fork.series()["held_out"][1] == end["held_out"][1], "measured before the fork"
+    assert fork.series()["held_out"][2] != end["held_out"][2], "not what the parent knew of step 40"
+    fork.cut("head:0.1").train(5)
     assert run.settings["learning_rate"] == 0.01 and run.steps == 60
     run.go_to(40)
     assert run.series() == end and weights(run) == there
@@ -194,7 +198,11 @@ def test_what_cannot_be_is_refused_in_words(run: mg.Run, ask: Any, said: str) ->
     run.train(1)
 
 
-def test_settings_have_the_same_names_everywhere(run: mg.Run) -> None:
+def test_settings_have_the_same_names_everywhere(
+    run: mg.Run, words: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(words.parent)
+    assert mg.open("words.txt", plugins=False, **SMALL).settings == run.settings
     assert Settings.__annotations__.keys() == FIELDS.keys() == run.settings.keys()
     other = run.settings
     data = other.pop("dataset")["options"]["path"]
@@ -207,6 +215,7 @@ def test_metrics_are_among_the_series(run: mg.Run, tmp_path: Path) -> None:
     assert [step for step, _ in found["gradient-norm"]] == [1, 10, 20]
     assert [step for step, _ in found["held_out"]] == [0, 20]
     assert found["learning_rate"][0] == (1, 0.01)
+    assert run.go_to(30).series()["gradient-norm"][-1][0] == 30, "also on the way to a new step"
     assert run.export(tmp_path / "run.csv").read_text().count("\n") > 20
 
 
