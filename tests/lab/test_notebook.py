@@ -162,7 +162,9 @@ def test_saved_and_recorded_runs_go_on_to_the_bit(
         assert weights(other) == weights(run)
     with Store.open() as store:
         assert [row.id for row in store.runs()] == [1], "looking at a run records nothing"
-    words.unlink()
+    moved = words.rename(tmp_path / "moved.txt")
+    again = mg.load(tmp_path / "m.safetensors", data=moved, plugins=False).train()
+    assert again.losses == run.losses
     with pytest.raises(mg.LabError, match=re.escape("playground.model(path) needs none")):
         mg.load(tmp_path / "m.safetensors", plugins=False)
     assert mg.load(file, plugins=False).finished, "the file of a run holds its text"

@@ -6,6 +6,7 @@ import os
 import tempfile
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Unpack
 
@@ -61,11 +62,22 @@ def open(
     return Run(session, registry)
 
 
-def load(path: str | os.PathLike[str], *, plugins: Plugins = True) -> Run:
+def load(
+    path: str | os.PathLike[str],
+    *,
+    data: str | os.PathLike[str] | None = None,
+    plugins: Plugins = True,
+) -> Run:
     """A saved run, where it stood: a .safetensors file, whose data must still be there, or a
-    .microgpt-run, which holds its text. The file stays as it is. Raises LabError."""
+    .microgpt-run, which holds its text. The file stays as it is.
+
+    data: where the text file is now, if it was moved since a .safetensors file was saved; a notice
+    of the run tells if it is another text. Raises LabError.
+    """
     registry, file = _registry(plugins), expanded(path)
     if file.suffix == ENDING:
+        if data is not None:
+            raise refused({"data": f"are in the {ENDING} itself: leave it out"})
         with (
             tempfile.TemporaryDirectory(prefix="microgpt-play-") as folder,
             Store.open(Path(folder) / "runs.sqlite", create=True) as store,
@@ -76,15 +88,22 @@ def load(path: str | os.PathLike[str], *, plugins: Plugins = True) -> Run:
     checkpoint = read_checkpoint(file)
     try:
         spec = RunSpec.parse(checkpoint.spec)
-        session = Session.open(spec, registry, checkpoint=checkpoint)
     except SpecError as error:
         raise LabError(Failure("The saved settings cannot be", f"{error}.")) from error
+    if data is not None:
+        if "path" not in spec.dataset.options:
+            raise refused({"data": f"are {spec.dataset.name}, and no file: leave it out"})
+        spec = spec.replace({"dataset.options.path": str(expanded(data).absolute())})
+        checkpoint = replace(checkpoint, spec=spec.to_json())
+    try:
+        session = Session.open(spec, registry, checkpoint=checkpoint)
     except CheckpointError:
         raise
     except LabError as error:
         advice = (
-            "Going on needs the data that the run learnt from. To sample and to look inside, "
-            "playground.model(path) needs none."
+            "Going on needs the data that the run learnt from: playground.load(path, data=FILE) "
+            "takes a text that was moved. To sample and to look inside, playground.model(path) "
+            "needs none."
         )
         raise LabError(Failure(error.title, f"{error.message} {advice}")) from error
     return Run(session, registry)
