@@ -152,6 +152,8 @@ class PlaygroundApp(OrderedApp[int]):
         """The desk of the tour, while it is taken."""
         self._lit: tuple[str, int] = ("", 0)
         """The lesson and the step that lit up a panel last."""
+        self._guided: object = None
+        """Where the lesson stood when the guide took the keys last."""
         self._tour_lab, self._tour_wanted = tour_lab, tour
         self._goes_on = False
         """True if the person's own run trains on when the tour is left."""
@@ -439,6 +441,7 @@ class PlaygroundApp(OrderedApp[int]):
         desk = self._tour = self._desk_of(self._tour_lab, store, lessons)
         assert desk.controller.tour is not None
         desk.controller.tour.moved = self._lesson_moved
+        self._guided = None
         self.clear_notifications()
         self.add_mode(TOUR, desk.make_screen)
         await self.switch_mode(TOUR)
@@ -472,7 +475,11 @@ class PlaygroundApp(OrderedApp[int]):
         if self._tour is None or not self._tour.main.is_mounted:
             return
         self._light()
-        self.action_guide(only_to=True)
+        tour = self._tour.controller.tour
+        now = tour and (tour.card, tour.index, tour.phase, tour.step is not None and tour.step.done)
+        if now != self._guided:  # told again of the same, it takes the keys from nobody
+            self._guided = now
+            self.action_guide(only_to=True)
         self.redraw()
 
     def _light(self) -> None:

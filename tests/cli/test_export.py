@@ -70,7 +70,7 @@ def test_as_names_another_and_its_knobs(
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("run.txt",), "does not say which format: end it in .csv, .jsonl, .py or .ipynb"),
+        (("run.txt",), "does not say which format: end it in .csv, .jsonl, .html, .py or .ipynb"),
         (("run.csv", "--as", "cvs"), "no exporter 'cvs'"),
         (("run.csv", "--as", "csv:digits=1"), "digits"),
     ],
