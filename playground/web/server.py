@@ -147,12 +147,10 @@ class Server:
         self._visitors[key] = Visitor(self._numbers, steers)
         while len(self._visitors) > VISITORS:
             del self._visitors[next(iter(self._visitors))]
+        # Lax: a strict cookie would not come along from a link in somebody's mail or course page.
+        # What changes anything is guarded by its Origin.
         response.set_cookie(
-            self._cookie,
-            key,
-            httponly=True,
-            samesite="Strict",
-            secure=request.url.scheme == "https",
+            self._cookie, key, httponly=True, samesite="Lax", secure=self._is_secure(request)
         )
         return response
 
@@ -183,8 +181,11 @@ class Server:
         """Where the page's socket is: the place that the page was asked from, which `_check_place`
         knows."""
         host = request.headers["Host"].lower()
-        secure = f"https://{host}" in self._origins
-        return f"{'wss' if secure else 'ws'}://{host}"
+        return f"{'wss' if self._is_secure(request) else 'ws'}://{host}"
+
+    def _is_secure(self, request: web.Request) -> bool:
+        """True if the browser comes by TLS, which a server in front of this one may end."""
+        return f"https://{request.headers['Host'].lower()}" in self._origins
 
     def _full(self) -> str:
         return (

@@ -52,7 +52,7 @@ async def test_the_token_lets_in_and_stands_in_no_later_address(tmp_path: Path) 
             assert "default-src 'none'" in policy and "frame-ancestors 'none'" in policy
             assert answer.headers["Referrer-Policy"] == "no-referrer"
         [cookie] = client.http.cookie_jar
-        assert cookie["httponly"] and cookie["samesite"] == "Strict"
+        assert cookie["httponly"] and cookie["samesite"] == "Lax"
         assert cookie.value != server.server.token
 
 

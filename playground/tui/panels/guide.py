@@ -17,7 +17,6 @@ from textual.message import Message
 from textual.widget import Widget
 
 import microgpt
-import playground
 from playground.lab.protocol.lessons import Given, GuideStep, Judged
 from playground.lab.store.journal import SURE
 from playground.tui.control.sums import SIGNS, goes_on, is_a_sum
@@ -424,7 +423,7 @@ _PRESSED = ("enter", "backspace", "question_mark", "1", "2", "3")
 _KEY_OF = {"enter": 0, "⌫": 1, "?": 2, "1": 3, "2": 4, "3": 5}
 
 
-_OURS = tuple(str(Path(one.__file__ or "").parent) for one in (playground, microgpt))
+_OURS = (str(Path(__file__).parents[2]), str(Path(microgpt.__file__ or "").parent))
 
 
 def _line_of(trace: str) -> str:
