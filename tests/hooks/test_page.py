@@ -5,10 +5,13 @@ from __future__ import annotations
 import base64
 import dataclasses
 import math
+import random
 import re
 import struct
 import zlib
+from array import array
 from html.parser import HTMLParser
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +19,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from playground.api import ExportError, RunData, RunExport
-from playground.hooks.builtins.page import Page, page_of
-from playground.hooks.builtins.page.pictures import SIDE, chart, colour, heat_map, thinned
+from microgpt.config import ModelConfig
+from microgpt.parameters import parameter_count, parameter_layout
+from playground.api import ExportError, RunData, RunExport, TextAnatomy
+from playground.hooks.builtins.page import LARGEST, MATRICES, ROW, Page, page_of
+from playground.hooks.builtins.page.pictures import CELLS, SIDE, chart, colour, heat_map, thinned
 from playground.testing.made_up import run_exports
 
 VOID = {"meta", "img", "br"}
@@ -143,7 +148,18 @@ def test_an_export_without_data_is_a_page_all_the_same(tmp_path: Path) -> None:
     assert "The text is gone. Put it back." in (tmp_path / "run.html").read_text("utf-8")
 
 
-@pytest.mark.parametrize("losses", [[math.nan] * 3, [math.inf, 1.0, -math.inf], [2.0], [1e300, 1]])
+@pytest.mark.parametrize(
+    "losses",
+    [
+        [math.nan] * 3,
+        [math.inf, 1.0, -math.inf],
+        [2.0],
+        [1e300, 1],
+        [1e17],
+        [1.7e308, -1.7e308],
+        [1e308] * 30,
+    ],
+)
 def test_no_loss_is_too_odd_to_draw(losses: list[float]) -> None:
     text = page_of(run(losses=losses, learning_rates=losses), None, "")
     assert "nan" not in text.lower() and "inf" not in re.sub("Attention|info", "", text)
@@ -180,15 +196,118 @@ def test_a_heat_map_has_a_pixel_a_number_or_the_mean_of_neighbours(rows: int, co
     assert len(pixels) == len(matrix) * (1 + 3 * len(matrix[0]))
 
 
-def test_a_large_model_fits_into_a_page() -> None:
-    """10 million weights and 100,000 steps."""
-    export = run(
-        losses=[2.0 + step % 7 / 10 for step in range(100_000)],
-        learning_rates=[0.01] * 100_000,
-        samples=[(step, "text " * 20) for step in range(0, 100_000, 50)],
-        matrices={f"m{number}": (1, 64) for number in range(200)},
-        weights=run().weights[:1] * (200 * 64),
+def test_a_model_of_10_million_weights_fits_into_a_page() -> None:
+    model = ModelConfig(vocab_size=1000, n_embd=256, n_head=8, n_layer=12, block_size=64)
+    shapes = {one.name: (one.rows, one.columns) for one in parameter_layout(model)}
+    count = parameter_count(model)
+    rng = random.Random(1)
+    noise = array("d", [rng.gauss(0, 1) for _ in range(50_021)])
+    text = page_of(run(matrices=shapes, weights=noise * (count // len(noise) + 1)), None, "")
+    assert count > 9_900_000 and 200_000 < len(text.encode()) < CELLS * 4 + 60_000
+    assert "means of neighbours are drawn" in text
+    assert f"{MATRICES} of {len(shapes)} matrices are shown" in text
+
+
+def test_what_is_long_is_cut_to_fit_into_a_page() -> None:
+    """All that a page has without end at its largest, in signs that take the most bytes."""
+    long = "\U000e0001" * 5_000
+    source = run().data()
+    looked = source.anatomy(None)
+    layers = [
+        dataclasses.replace(looked.anatomy.layers[0], attn_weights=[[[0.0625] * 16] * 16] * 8)
+    ]
+    anatomy = TextAnatomy(
+        dataclasses.replace(looked.anatomy, layers=layers * 12), (long,) * 16, (long,) * 16
     )
-    text = page_of(export, export.data(), "")
-    assert len(text.encode()) < 1_000_000
-    assert "60 of 200 matrices" in text and "60 of 2,000 steps" in text
+    data = dataclasses.replace(
+        source,
+        vocabulary=(long,) * 90,
+        text=dataclasses.replace(source.text, name=long),
+        anatomy=lambda _: anatomy,
+    )
+    rng = random.Random(1)
+    export = run(
+        run_name=long,
+        how=long * 40,
+        losses=[2.0 + step % 7 / 10 for step in range(2_000)],
+        evaluations=[(step, 2.5) for step in range(2_000)],
+        samples=[(step, long) for step in range(2_000) for _ in range(6)],
+        edits=[(step, long) for step in range(2_000)],
+        spec={**run().spec, **{f"{long}{number}": long for number in range(500)}},
+        matrices={"wte": (90, 90), **{f"{long}{number}": (90, 90) for number in range(90)}},
+        weights=array("d", [rng.gauss(0, 1) for _ in range(90 * 90 + 7)]) * 91,
+    )
+    text = page_of(export, data, "")
+    assert len(text.encode()) < LARGEST
+    for told in ("of 2,000 steps with samples", "of 96 heads", "of 2,000 changes",
+                 "200 of 2,000 measured losses", "The command has 200,000 signs"):  # fmt: skip
+        assert told in text, told
+    Parsed(text)
+
+
+def test_of_what_is_left_out_the_first_and_the_last_stay() -> None:
+    samples = [(step, f"text {step}") for step in range(2_000)]
+    page = parsed(run(samples=samples, evaluations=[(step, 2.5) for step in range(2_000)]))
+    assert "text 0" in page.text and "text 1999" in page.text
+    assert len(page.all("circle")) == 200 and "held out after step 1,999" in page.text
+
+
+def test_one_wild_loss_does_not_falsify_the_mean_after_it() -> None:
+    page = parsed(run(losses=[1e300, *[2.0] * 30]))
+    assert "loss, mean of 20 steps2" in page.text
+    line = next(one["d"] for one in page.all("path") if one.get("class") == "mean")
+    assert line
+    heights = {point.split()[1] for point in line[1:].split("L")}
+    assert len(heights) == 2, "the mean with the wild loss, cut at the frame, and that of the rest"
+
+
+def test_a_run_of_few_steps_is_a_line_through_its_losses() -> None:
+    page = parsed(run(losses=[3.0, 2.0, math.nan, 2.5, 1.0]))
+    line = next(one["d"] for one in page.all("path") if one.get("class") == "raw")
+    assert line and [part.count("L") for part in line.split("M")[1:]] == [1, 1]
+
+
+def test_what_a_fork_changed_is_told_and_what_nobody_knows() -> None:
+    history = [
+        {"step": 0, "field": "batch_size", "value": 8},
+        {"step": 20, "field": "schedule", "value": {"name": "cosine", "options": {"floor": 0.1}}},
+        {"step": 30, "field": "unknown", "value": "no record is left"},
+        *run().history,
+    ]
+    text = parsed(run(history=history)).text
+    told = ["0batch size 8", "20schedule name cosine, options.floor 0.1",
+            "30the settings up to here are not known: no record is left",
+            "40learning rate 0.005", "60head 1 of layer 0 cut"]  # fmt: skip
+    places = [text.index(one) for one in told]
+    assert places == sorted(places)
+
+
+def test_the_rows_of_wte_have_the_tokens_beside_them() -> None:
+    data = run().data()
+    text = page_of(run(), data, "")
+    rows = re.search(r'<div class="rows"><ol>(.*?)</ol><img [^>]*height="(\d+)" alt="wte', text)
+    assert rows
+    assert re.findall("<li>(.*?)</li>", rows[1]) == list(data.vocabulary)
+    assert int(rows[2]) == ROW * len(data.vocabulary)
+    style = files("playground.hooks.builtins.page").joinpath("style.css").read_text("utf-8")
+    assert f".rows li {{ height: {ROW}px;" in style
+
+
+@settings(deadline=None, max_examples=30)
+@given(HOSTILE, HOSTILE)
+def test_a_token_is_never_markup(token: str, name: str) -> None:
+    def page(token: str, name: str) -> Parsed:
+        source = run().data()
+        looked = source.anatomy(None)
+        anatomy = dataclasses.replace(looked, tokens=(token,) * len(looked.tokens))
+        data = dataclasses.replace(
+            source,
+            vocabulary=(token,) * len(source.vocabulary),
+            text=dataclasses.replace(source.text, name=name),
+            anatomy=lambda _: anatomy,
+        )
+        return parsed(run(run_name=""), data)
+
+    hostile = page(token, name)
+    assert [tag for tag, _ in hostile.tags] == [tag for tag, _ in page("t", "n").tags]
+    assert all(sign.isprintable() or sign in "\n" for sign in hostile.text)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import math
 import struct
+import unicodedata
 import zlib
 from collections.abc import Iterable, Sequence
 from html import escape
@@ -17,12 +18,21 @@ COLUMNS = 360
 """Columns of the chart, each of which shows the least and the largest loss of its steps."""
 SIDE = 96
 """The most rows and columns of a heat map; of a larger matrix, means of neighbours are drawn."""
+SIDES = (SIDE, 80, 64, 56, 48, 36, 24)
+CELLS = 110_000
+"""The most cells of all heat maps together: a PNG of noise has 4 bytes a cell in base64."""
+BOUND = 1e12
+"""Losses further from 0 are drawn at it, for the arithmetic of the picture to stay in range."""
 _NEGATIVE, _ZERO, _POSITIVE = (62, 120, 200), (245, 245, 242), (201, 116, 24)
 
 
-def words(text: str) -> str:
-    """A text of a run as text of the page: no markup, and unprintable characters escaped."""
-    return escape(printable(text), quote=True)
+def words(text: str, most: int | None = None) -> str:
+    """A text of a run as text of the page: no markup, and unprintable characters escaped. most: the
+    signs after which it is cut, with "…" for what is left out."""
+    shown = printable(text if most is None else text[: most + 1])
+    if most is not None and len(shown) > most:
+        shown = shown[: most - 1] + "…"
+    return escape(shown, quote=True)
 
 
 def number(value: float, digits: int = 4) -> str:
@@ -31,7 +41,7 @@ def number(value: float, digits: int = 4) -> str:
         return "no number"
     if value == int(value) and abs(value) < 1e15:
         return f"{int(value):,}"
-    return f"{value:.{digits}g}" if abs(value) < 1000 else f"{value:,.0f}"
+    return f"{value:,.0f}" if 1000 <= abs(value) < 1e9 else f"{value:.{digits}g}"
 
 
 # ------------------------------------------------------------ the chart
@@ -62,13 +72,15 @@ def chart(
 ) -> str:
     """The losses of the steps `first`, `first` + 1, ... as an SVG. averages: one for each loss.
     levels: (name, nats) pairs to compare with. "" where there is no finite loss."""
+    losses, averages = ([_bounded(value) for value in given] for given in (losses, averages))
     finite = [loss for loss in losses if math.isfinite(loss)]
-    seen = [*finite, *(value for _, value in held_out if math.isfinite(value))]
+    measured = [_bounded(value) for _, value in held_out if math.isfinite(value)]
+    seen = [*finite, *measured]
     if not seen:
         return ""
     # Single wild steps would press the rest together; they are cut at the frame.
     calm = sorted(finite)[: max(1, math.ceil(0.99 * len(finite)))] if finite else seen
-    low, high = min(seen), max([*calm, *(value for _, value in held_out if math.isfinite(value))])
+    low, high = min(seen), max([*calm, *measured])
     for _, value in levels:
         if low - (high - low) <= value <= high + (high - low):
             low, high = min(low, value), max(high, value)
@@ -94,7 +106,7 @@ def chart(
         if math.isfinite(value):
             parts.append(
                 f'<circle class="held" cx="{frame.x(at):.1f}" cy="{frame.y(value):.1f}" r="3.5">'
-                f"<title>held out after step {at:,}: {value:.4f} nats</title></circle>"
+                f"<title>held out after step {at:,}: {number(value, 5)} nats</title></circle>"
             )
     told = f"The loss from step {first:,} to {last:,}"
     return (
@@ -102,6 +114,10 @@ def chart(
         + "".join(parts)
         + "</svg>"
     )
+
+
+def _bounded(value: float) -> float:
+    return min(max(value, -BOUND), BOUND) if math.isfinite(value) else value
 
 
 def _nice(step: float) -> float:
@@ -115,7 +131,7 @@ def _axes(frame: Frame, step: float) -> str:
     parts = []
     for index in range(round((high - low) / step) + 1):
         value = low + index * step
-        y, told = frame.y(value), number(round(value, 6))
+        y, told = frame.y(value), _tick(value)
         parts.append(
             f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>'
             f'<text class="tick end" x="{LEFT - 8}" y="{y + 4:.1f}">{told}</text>'
@@ -131,6 +147,10 @@ def _axes(frame: Frame, step: float) -> str:
     return "".join(parts)
 
 
+def _tick(value: float) -> str:
+    return number(round(value, 6)) if abs(value) < 1e5 else f"{value:.2g}"
+
+
 def _buckets(first: int, values: Sequence[float]) -> Iterable[tuple[float, Sequence[float]]]:
     """(the step in the middle, the finite values) of each column that has any."""
     columns = min(COLUMNS, len(values))
@@ -142,11 +162,24 @@ def _buckets(first: int, values: Sequence[float]) -> Iterable[tuple[float, Seque
 
 
 def _envelope(frame: Frame, first: int, losses: Sequence[float]) -> str:
-    """The lines from the least to the largest loss of each column."""
+    """The lines from the least to the largest loss of each column; where each column is one step,
+    the line through the losses, which ends at a loss that is no number."""
+    if len(losses) <= COLUMNS:
+        return _through(frame, first, losses)
     parts = []
     for at, found in _buckets(first, losses):
         x, top, end = frame.x(at), frame.y(max(found)), frame.y(min(found))
         parts.append(f"M{x:.1f} {top:.1f}V{max(end, top + 1):.1f}")
+    return "".join(parts)
+
+
+def _through(frame: Frame, first: int, losses: Sequence[float]) -> str:
+    parts, goes_on = [], False
+    for step, loss in enumerate(losses, first):
+        if math.isfinite(loss):
+            x, y = frame.x(step), frame.y(loss)
+            parts.append(f"L{x:.1f} {y:.1f}" if goes_on else f"M{x:.1f} {y:.1f}v1")
+        goes_on = math.isfinite(loss)
     return "".join(parts)
 
 
@@ -155,26 +188,38 @@ def _line(frame: Frame, first: int, values: Sequence[float]) -> str:
         f"{frame.x(at):.1f} {frame.y(sum(found) / len(found)):.1f}"
         for at, found in _buckets(first, values)
     ]
+    if len(points) == 1:
+        return f"M{points[0]}h0"  # a dot, since the ends of the line are round
     return "M" + "L".join(points) if points else ""
 
 
 # ------------------------------------------------------------ heat maps
 
 
-def thinned(values: Sequence[float], rows: int, columns: int) -> tuple[list[list[float]], int]:
-    """(a matrix of at most SIDE x SIDE, how many neighbours along a side are one of its cells, of
-    which it has the mean)."""
-    block = -(-max(rows, columns) // SIDE)
+def side_of(shapes: Sequence[tuple[int, int]]) -> int:
+    """The largest of SIDES with which the heat maps of these matrices have at most CELLS cells; the
+    smallest if none has."""
+    for side in SIDES:
+        blocks = [(shape, -(-max(shape) // side)) for shape in shapes]
+        if sum(-(-rows // one) * -(-columns // one) for (rows, columns), one in blocks) <= CELLS:
+            return side
+    return SIDES[-1]
+
+
+def thinned(
+    values: Sequence[float], rows: int, columns: int, side: int = SIDE
+) -> tuple[list[list[float]], int]:
+    """(a matrix of at most `side` x `side`, how many neighbours along a side are one of its cells,
+    of which it has the mean)."""
+    block = -(-max(rows, columns) // side)
     made = []
     for top in range(0, rows, block):
+        starts = [row * columns for row in range(top, min(top + block, rows))]
         line = []
         for left in range(0, columns, block):
-            cells = [
-                values[row * columns + column]
-                for row in range(top, min(top + block, rows))
-                for column in range(left, min(left + block, columns))
-            ]
-            line.append(sum(cells) / len(cells))
+            right = min(left + block, columns)
+            total = sum(sum(values[start + left : start + right]) for start in starts)
+            line.append(total / (len(starts) * (right - left)))
         made.append(line)
     return made, block
 
@@ -209,30 +254,56 @@ def colour(value: float, most: float) -> tuple[int, int, int]:
     return red, green, blue
 
 
+def _css(colour: tuple[int, int, int]) -> str:
+    return "rgb({},{},{})".format(*colour)
+
+
+LEGEND = (
+    '<p class="legend">−c <span style="background:linear-gradient(90deg,'
+    f'{_css(_NEGATIVE)},{_css(_ZERO)},{_css(_POSITIVE)})" role="img" '
+    'aria-label="from blue, below 0, over white to amber, above 0"></span> +c</p>'
+)
+"""What the colours of the heat maps are."""
+
 # ------------------------------------------------------------ attention
 
-CELL, EDGE = 18, 34
+CELL = 18
+LABEL, TOKEN = 6, 12
+"""The most signs of a token at the edges, and in the words about a cell."""
 
 
 def attention(weights: Sequence[Sequence[float]], tokens: Sequence[str], name: str) -> str:
     """The weights of a head, (T) rows of up to T numbers from 0 to 1, as an SVG: a row a token that
-    looks, a column a token that is looked at."""
-    side = EDGE + CELL * len(tokens)
+    looks, a column a token that is looked at. Long tokens stand upright above their columns."""
+    labels = [words(token, LABEL) for token in tokens]
+    widest = max((_columns(printable(token[:LABEL])[:LABEL]) for token in tokens), default=1)
+    edge = 14 + 7 * max(widest, 2)
+    side = edge + CELL * len(tokens)
     parts = []
-    for row, (look, token) in enumerate(zip(weights, tokens, strict=True)):
-        middle = EDGE + CELL * row + CELL // 2
-        label = words(token[:3])
-        parts.append(f'<text class="tick end" x="{EDGE - 5}" y="{middle + 4}">{label}</text>')
-        parts.append(f'<text class="tick middle" x="{middle}" y="{EDGE - 8}">{label}</text>')
+    for row, (look, label) in enumerate(zip(weights, labels, strict=True)):
+        middle = edge + CELL * row + CELL // 2
+        parts.append(f'<text class="tick end" x="{edge - 5}" y="{middle + 4}">{label}</text>')
+        if widest > 2:
+            at = f'class="tick" transform="translate({middle + 4} {edge - 6}) rotate(-90)"'
+        else:
+            at = f'class="tick middle" x="{middle}" y="{edge - 8}"'
+        parts.append(f"<text {at}>{label}</text>")
         for column, weight in enumerate(look[: row + 1]):
             shown = weight if math.isfinite(weight) else 0.0
+            x, y, inside = edge + CELL * column, edge + CELL * row, CELL - 1
             parts.append(
-                f'<rect x="{EDGE + CELL * column}" y="{EDGE + CELL * row}" width="{CELL - 1}" '
-                f'height="{CELL - 1}" fill-opacity="{max(shown, 0.03):.2f}"><title>'
-                f"{words(token)} looks at {words(tokens[column])}: {number(weight, 3)}"
-                "</title></rect>"
+                f'<path d="M{x} {y}h{inside}v{inside}h-{inside}z" '
+                f'fill-opacity="{max(shown, 0.03):.2f}"><title>{words(tokens[row], TOKEN)} → '
+                f"{words(tokens[column], TOKEN)}: {number(weight, 3)}</title></path>"
             )
     return (
         f'<svg class="head" viewBox="0 0 {side} {side}" width="{side}" role="img" '
-        f'aria-label="{words(name)}">' + "".join(parts) + "</svg>"
+        f'aria-label="{words(name)}: how much each token looks at each">'
+        + "".join(parts)
+        + "</svg>"
     )
+
+
+def _columns(text: str) -> int:
+    """How wide the text is, in narrow letters."""
+    return sum(2 if unicodedata.east_asian_width(sign) in "WF" else 1 for sign in text)
