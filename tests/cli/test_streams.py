@@ -8,13 +8,14 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from playground.cli.failures import printable
 from playground.lab.checkpoint import read_checkpoint
-from playground.lab.protocol.sampling import SampleBatch, Sampling
-from playground.lab.run.saved_model import SavedModel
+from playground.lab.protocol.sampling import SampleBatch
+from playground.lab.run.sampling import Sampler
 from tests.cli.conftest import COMMAND, SMALL, STEPS, Play, command
 
 POSIX = pytest.mark.skipif(os.name != "posix", reason="streams and folders of POSIX")
@@ -49,13 +50,13 @@ def test_a_reader_that_has_seen_enough_is_no_failure(saved: Path, words_said: li
 def test_a_pipe_has_the_first_texts_while_the_last_are_made(
     saved: Path, play: Play, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pipe, seen, really = io.BytesIO(), [], SavedModel.sample
+    pipe, seen, really = io.BytesIO(), [], Sampler.batch
 
-    def sample(model: SavedModel, sampling: Sampling) -> SampleBatch:
+    def batch(sampler: Sampler, *given: Any) -> SampleBatch:
         seen.append(pipe.getvalue().count(b"\n"))
-        return really(model, sampling)
+        return really(sampler, *given)
 
-    monkeypatch.setattr(SavedModel, "sample", sample)
+    monkeypatch.setattr(Sampler, "batch", batch)
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(pipe, encoding="utf-8"))
     play("sample", saved, "-n", 45)
     assert seen == [0, 20, 40]
