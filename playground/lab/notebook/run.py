@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import os
 import signal
@@ -126,8 +127,7 @@ class Run(Model):
                     "run.series() has the same numbers as lists.",
                 )
             )
-        import pandas
-
+        pandas: Any = importlib.import_module("pandas")  # it comes with types here and there alone
         columns = {
             name: pandas.Series(dict(pairs), dtype="float64")
             for name, pairs in self.series().items()
