@@ -462,7 +462,7 @@ async def test_what_is_only_worth_knowing_is_told_below_in_brief_and_without_ala
 
         app.lab.open = told  # type: ignore[method-assign]
         assert await app.controller.opening.open("{}")
-        await seen(pilot, lambda: app.text("#dataset-notices") == "! kept\nin order · 1 z: why")
+        await seen(pilot, lambda: app.text("#dataset-notices") == "! kept\nin order  1 z: why")
         await pilot.press("1", "z")
         await seen(pilot, lambda: app.text("#dataset-notices") == f"! kept\n{NOTE}")
         await pilot.press("z")

@@ -55,7 +55,7 @@ def parting(
         f"from step {step:,} on the losses are not those of microgpt.py, which holds nothing out "
         "and so meets other texts there; --holdout 0 gives the same losses"
     )
-    brief = f"as microgpt.py to {step - 1:,}" if step > 1 else "unlike microgpt.py"
+    brief = f"as microgpt.py to step {step - 1:,}" if step > 1 else "unlike microgpt.py"
     return (Notice(text, brief=brief, note=True),)
 
 

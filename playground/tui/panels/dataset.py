@@ -28,8 +28,8 @@ NUMBER_WIDTH = 7
 """Cells for a document's number and the space after it."""
 SHOWN_TOKENS = 400
 """Tokens of the vocabulary that are shown, at most."""
-WHY = (" · 1 z: why", " · 1 z")
-"""What stands behind a note in brief: the keys that show it whole."""
+WHY = ("  1 z: why", "\n1 z: why", "  1 z")
+"""What stands behind a note in brief, or beneath it: the keys that show it whole."""
 HINTS = {"split:windows": "press w: "}
 """What to press, by the action that a notice names."""
 
@@ -147,7 +147,8 @@ class DatasetPanel(Panel):
         )
         train = f"{info.train_documents:,} train"
         held = f"{train} · {info.heldout_documents:,} held out" if info.heldout_documents else train
-        told: tuple[str, ...] = (held, held.removesuffix(" out"), train)
+        short = f"{info.train_documents:,} + {info.heldout_documents:,} held out"
+        told: tuple[str, ...] = (held, *([short] if info.heldout_documents else []), train)
         if self.has_class("-zoomed"):
             tiles = f"tiles: surprise in nats, full colour from {SURPRISE_SCALE:g}"
             # A text is held out with all its repeats, and tested on once.
@@ -183,11 +184,13 @@ class DatasetPanel(Panel):
             shown = [Content.assemble(("\n".join(lines), CAUTION), (rest, f"bold {CAUTION}"))]
         for note in notes:
             brief = visible(note.brief or note.text)
-            key = next((one for one in WHY if cell_len(brief + one) <= width), WHY[0])
-            text = visible(note.text) if zoomed else brief + key
-            longer = [*shown, Content.styled(text, MUTED)]
-            if zoomed or Content("\n").join(longer).get_height({}, width) <= room:
-                shown = longer
+            texts = [visible(note.text)] if zoomed else [brief + key for key in WHY]
+            for text in texts:
+                longer = [*shown, Content.styled(text, MUTED)]
+                whole = all(cell_len(line) <= width for line in text.split("\n"))
+                if zoomed or (whole and Content("\n").join(longer).get_height({}, width) <= room):
+                    shown = longer
+                    break
         return Content("\n").join(shown)
 
 
