@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from playground.web.session import Rules, Sessions
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
-SESSIONS = 50
-PORT = 8000
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,8 +20,8 @@ from urllib.parse import quote, urlsplit
 import textual_serve
 from aiohttp import WSCloseCode, WSMsgType, web
 
-from playground.web.session import Page, Rules, Sessions, Visitor
-from playground.web.uploads import MOST, UploadError, files_of, take
+from playground.web.session import Page, Sessions, Visitor
+from playground.web.uploads import UploadError, files_of, take
 
 COOKIE = "microgpt_play_{port}"
 VISITORS = 10_000
@@ -326,6 +326,3 @@ def _same(given: str, token: str) -> bool:
 
 def _text(name: str) -> str:
     return files("playground.web").joinpath(name).read_text(encoding="utf-8")
-
-
-__all__ = ["MOST", "Rules", "Server"]

@@ -8,10 +8,9 @@ import contextlib
 import os
 import secrets
 import shutil
-import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from playground.fence import VARIABLE as FENCE
@@ -235,7 +234,6 @@ class Visitor:
     number: int
     presents: bool
     session: Session | None = None
-    seen: float = field(default_factory=time.monotonic)
 
 
 class Sessions:

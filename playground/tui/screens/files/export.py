@@ -22,7 +22,8 @@ from playground.tui.screens.pick.lists import entry_line, entry_name, name_colum
 from playground.tui.screens.pick.picker import ContributionPicker
 from playground.tui.widgets.text import fit, visible
 
-_SUFFIXES = {"csv": ".csv", "json-lines": ".jsonl", "script": ".py", "notebook": ".ipynb"}
+_SUFFIXES = {"csv": ".csv", "json-lines": ".jsonl", "page": ".html", "script": ".py",
+             "notebook": ".ipynb"}  # fmt: skip
 """The endings for the files of the built-in exporters, by the exporter's name. A plugin's exporter
 may write a folder, which has no ending."""
 
