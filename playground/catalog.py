@@ -15,6 +15,15 @@ KnobValue = bool | int | float | str | None
 
 BUILTIN = "builtin"
 """The plugin name of everything that is built in."""
+SUFFIXES = {
+    "csv": ".csv",
+    "json-lines": ".jsonl",
+    "page": ".html",
+    "script": ".py",
+    "notebook": ".ipynb",
+}
+"""The ending of the file that a built-in exporter writes, by the exporter's name. An exporter of a
+plugin may write a folder, which has none."""
 
 PRECISIONS = ("float64", "float32")
 """What an engine may compute in."""

@@ -475,8 +475,8 @@ def check_run(
     default=None,
     metavar="NAME[:KNOBS]",
     section="Output",
-    help="The format (csv for .csv, json-lines for .jsonl, page for .html, script for .py, notebook "
-    "for .ipynb).",
+    help="The format (csv for .csv, json-lines for .jsonl, page for .html, script for .py, "
+    "notebook for .ipynb).",
 )
 @plugin_options
 def export(run: str, path: Path, sources: PluginSources, wanted: str | None) -> int:

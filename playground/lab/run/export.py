@@ -14,6 +14,7 @@ from typing import Any
 
 from microgpt.parameters import parameter_layout
 from playground.api import ExportError, RunExport
+from playground.catalog import SUFFIXES
 from playground.files import draft_folder
 from playground.hooks import plain
 from playground.hooks.errors import KnobError, PluginError, plugin_call
@@ -28,13 +29,7 @@ from playground.lab.run.guard import Activity, Guard, failure_of, make, plugin_f
 from playground.lab.run.origin import Origin, history, sampling_values, tokenizer_values
 from playground.lab.spec import RunSpec, SpecError
 
-BY_SUFFIX = {
-    ".csv": "csv",
-    ".jsonl": "json-lines",
-    ".html": "page",
-    ".py": "script",
-    ".ipynb": "notebook",
-}
+BY_SUFFIX = {suffix: name for name, suffix in SUFFIXES.items()}
 """The exporter for a file's suffix."""
 
 

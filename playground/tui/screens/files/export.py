@@ -12,7 +12,7 @@ from textual.widget import Widget
 from textual.widgets import Button
 from textual.widgets.option_list import Option
 
-from playground.catalog import BUILTIN, Entry, Kind, KnobValue
+from playground.catalog import BUILTIN, SUFFIXES, Entry, Kind, KnobValue
 from playground.tui.model import PlaygroundModel
 from playground.tui.screens.dialog import MUTED, Line, error, warning
 from playground.tui.screens.files.paths import here
@@ -21,11 +21,6 @@ from playground.tui.screens.pick.engines import MISSING
 from playground.tui.screens.pick.lists import entry_line, entry_name, name_column
 from playground.tui.screens.pick.picker import ContributionPicker
 from playground.tui.widgets.text import fit, visible
-
-_SUFFIXES = {"csv": ".csv", "json-lines": ".jsonl", "page": ".html", "script": ".py",
-             "notebook": ".ipynb"}  # fmt: skip
-"""The endings for the files of the built-in exporters, by the exporter's name. A plugin's exporter
-may write a folder, which has no ending."""
 
 
 class ExportScreen(ContributionPicker):
@@ -111,7 +106,7 @@ class ExportScreen(ContributionPicker):
     @staticmethod
     def suffix_for(entry: Entry) -> str:
         """The ending for a file of this format; a plugin's may be a folder, and is named by it."""
-        return _SUFFIXES.get(entry.name, "") if entry.plugin == BUILTIN else f"-{entry.name}"
+        return SUFFIXES.get(entry.name, "") if entry.plugin == BUILTIN else f"-{entry.name}"
 
     def choose(self, entry: Entry, options: dict[str, KnobValue]) -> None:
         if entry.missing:
