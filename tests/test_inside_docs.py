@@ -16,13 +16,10 @@ from types import SimpleNamespace
 import pytest
 from click.testing import CliRunner
 
-from microgpt.config import ModelConfig
-from microgpt.surgery import Component, components
 from playground.cli.commands import VIEWS, cli
 from playground.hooks.manager import load
 from playground.hooks.sources import PluginSources
 from playground.lab.checkpoint import read_checkpoint
-from playground.lab.inside import surgeon
 from playground.lab.inside.number import Numbers
 from playground.lab.protocol.inside import Look
 from playground.lab.run.saved_model import ReadModel
@@ -43,11 +40,6 @@ PRINTED = dict(
 """What the page shows below a command, by the command; "..." stands for lines that are left out."""
 
 
-def _matrices(config: ModelConfig) -> list[Component]:
-    """The parts among which the three are that the page shows: trying all 93 takes seconds."""
-    return [one for one in components(config) if one.kind == "matrix"]
-
-
 def said(words: list[str]) -> str:
     done = CliRunner().invoke(cli, words, prog_name=COMMAND, standalone_mode=False)
     assert done.exception is None, f"{words}: {done.exception!r}"
@@ -62,7 +54,6 @@ def outputs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MICROGPT_PLAY_HOME", str(folder / "home"))
         patch.setenv("COLUMNS", "90")
-        patch.setattr(surgeon, "components", _matrices)
         patch.chdir(folder)
         yield {command: said(shlex.split(command)[1:]) for command in commands(TEXT)}
     gc.set_threshold(*threshold)
