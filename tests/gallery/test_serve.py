@@ -6,6 +6,7 @@ import asyncio
 import sys
 import time
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -189,19 +190,23 @@ async def test_visitors_have_sessions_and_homes_of_their_own(tmp_path: Path) -> 
         assert (await one.get("/files/mine.txt")) == (200, "anna")
 
 
-async def test_there_is_no_session_beyond_the_most(tmp_path: Path) -> None:
-    async with serving(tmp_path, sessions=2) as server:  # noqa: SIM117 - read in order
-        async with server.client() as one, server.client() as two, server.client() as three:
-            async with one.page() as first, two.page() as second:
-                await first.until("[here")
-                await second.until("[here")
-                assert await refused(three) == 503
-                status, text = await three.get("/")
-                assert status == 503 and "All 2 sessions" in text
-                await first.type("q")
-                await first.until_closed()
-                async with three.page() as third:
-                    await third.until("[here")
+async def test_there_is_no_51st_session(tmp_path: Path) -> None:
+    async with serving(tmp_path) as server, AsyncExitStack() as there:
+        pages = []
+        for _ in range(50):
+            client = await there.enter_async_context(server.client())
+            pages.append(await there.enter_async_context(client.page()))
+        for page in pages:
+            await page.until("[here")
+        async with server.client() as late:
+            assert await refused(late) == 503
+            status, text = await late.get("/")
+            assert status == 503 and "All 50 sessions" in text
+            assert server.sessions.count == 50
+            await pages[7].type("q")
+            await pages[7].until_closed()
+            async with late.page() as page:
+                await page.until("[here")
 
 
 async def test_those_who_watch_see_and_type_nothing(tmp_path: Path) -> None:
