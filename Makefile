@@ -25,7 +25,7 @@ play: $(VENV)/.playing
 	@$(BIN)/microgpt-play $${FILE:+-- "$$FILE"}
 
 # What waits for the network is done beside the check, which has one core busy; the gallery, which
-# mostly waits, beside the other Pythons. Both say what each of their parts has to say in one piece.
+# mostly waits, beside the other Pythons and the package. Each says what its parts say in one piece.
 test:
 	@$(MAKE) --no-print-directory -j 2 check environments
 	@$(MAKE) --no-print-directory unit

@@ -7,6 +7,7 @@ the data that comes with them, the screen in a pseudo-terminal, what the gallery
 from __future__ import annotations
 
 import json
+import math
 import os
 import pty
 import select
@@ -63,6 +64,10 @@ def main() -> None:
     assert [row["step"] for row in steps if "loss" in row] == [1, 2, 3], lines
     losses = [row["loss"] for row in steps if "loss" in row]
     assert 3 < losses[0] < 4, losses
+    for name in ("run.html", "run.py"):  # which are made of files beside the code
+        ran(command, "export", "1", name)
+    again = ran(sys.executable, "-I", "run.py", "--exact")
+    assert math.isclose(losses[-1], float(again.split()[5]), abs_tol=1e-12), again
     ran(sys.executable, "-m", "microgpt", "--steps", "2", "--samples", "1")
     ran(command, "plugins", "new", "tokenizer", "mine")
     engines = ran(command, "engines")

@@ -258,14 +258,14 @@ class Sessions:
         if self.count >= self.rules.sessions:
             self._say(f"visitor {visitor.number} was refused: {self.count} sessions are open")
             return None
-        name = "shared" if self.rules.show else f"visitor-{visitor.number}"
-        session = Session(self._folder / name, self.rules, self._over)
+        home = self._home(visitor)
+        session = Session(home, self.rules, self._over)
         self._open.add(session)
         if self.rules.show:
             self._shared = session
         else:
             visitor.session = session
-        self._say(f"{name} begins; sessions: {self.count} of {self.rules.sessions}")
+        self._say(f"{home.name} begins; sessions: {self.count} of {self.rules.sessions}")
         return session
 
     def current(self, visitor: Visitor) -> Session | None:
@@ -275,10 +275,12 @@ class Sessions:
 
     def files_of(self, visitor: Visitor) -> Path:
         """The folder of the visitor's files, which outlives the session."""
-        name = "shared" if self.rules.show else f"visitor-{visitor.number}"
-        folder = self._folder / name / "files"
+        folder = self._home(visitor) / "files"
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         return folder
+
+    def _home(self, visitor: Visitor) -> Path:
+        return self._folder / ("shared" if self.rules.show else f"visitor-{visitor.number}")
 
     def _over(self, session: Session) -> None:
         if session in self._open:

@@ -72,14 +72,6 @@ class Terminal:
             os.close(theirs)
         return cls(process, ours, output, ended)
 
-    @property
-    def pid(self) -> int:
-        return self._process.pid
-
-    @property
-    def alive(self) -> bool:
-        return self._open
-
     def write(self, data: bytes) -> None:
         """Type this. What a program does not read for long is dropped."""
         if not self._open or len(self._input) + len(data) > TYPED_AHEAD:

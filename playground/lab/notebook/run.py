@@ -274,7 +274,7 @@ class Run(Model):
 
     def export(self, path: str | os.PathLike[str], exporter: str = "") -> Path:
         """Write the run with an exporter, as "csv" or "script:with_weights=true"; without one the
-        end of the path tells (.csv, .jsonl, .py, .ipynb). Returns the path."""
+        end of the path tells, as `playground.catalog.SUFFIXES` has it. Returns the path."""
         text = exporter or BY_SUFFIX.get(Path(path).suffix.lower(), "")
         if not text:
             raise refused(

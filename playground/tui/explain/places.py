@@ -265,7 +265,10 @@ LABELS = {
 _FRAME = ((r"[╭╮╰╯│─]+", SILENT),)
 
 FRAMES: dict[int, tuple[Rule, ...]] = {
-    1: _rules((r"[\d,]+ train", "train"), (r"[\d,]+ held", "held"), (r"·", SILENT), *_FRAME),
+    1: _rules(
+        (r"[\d,]+ train|[\d,]+(?= \+ )", "train"), (r"[\d,]+ held(?: out)?", "held"),
+        (r"[·+]", SILENT), *_FRAME,
+    ),
     2: _rules(
         (r"⡇ loss(?=  )", "loss curve"), (r"━ ema(?=  )", "ema curve"),
         (r"◆ held out", "diamond"), (r"nats a token(?:, by steps)?", "nats"), _READ_OUT,

@@ -5,12 +5,12 @@ from __future__ import annotations
 import base64
 import math
 import struct
-import unicodedata
 import zlib
 from collections.abc import Iterable, Sequence
 from html import escape
 
 from microgpt.terminal import printable
+from playground.widths import cell_len
 
 WIDTH, HEIGHT = 720, 300
 LEFT, RIGHT, TOP, BOTTOM = 46, 118, 12, 26
@@ -276,7 +276,7 @@ def attention(weights: Sequence[Sequence[float]], tokens: Sequence[str], name: s
     """The weights of a head, (T) rows of up to T numbers from 0 to 1, as an SVG: a row a token that
     looks, a column a token that is looked at. Long tokens stand upright above their columns."""
     labels = [words(token, LABEL) for token in tokens]
-    widest = max((_columns(printable(token[:LABEL])[:LABEL]) for token in tokens), default=1)
+    widest = max((cell_len(printable(token[:LABEL])[:LABEL]) for token in tokens), default=1)
     edge = 14 + 7 * max(widest, 2)
     side = edge + CELL * len(tokens)
     parts = []
@@ -302,8 +302,3 @@ def attention(weights: Sequence[Sequence[float]], tokens: Sequence[str], name: s
         + "".join(parts)
         + "</svg>"
     )
-
-
-def _columns(text: str) -> int:
-    """How wide the text is, in narrow letters."""
-    return sum(2 if unicodedata.east_asian_width(sign) in "WF" else 1 for sign in text)
