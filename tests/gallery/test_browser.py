@@ -198,9 +198,9 @@ async def test_a_page_that_is_loaded_again_within_a_dialog_shows_the_dialog(
     with served() as (address, _):
         await opened(browser, address)
         await browser.press("h")
-        await browser.shows("Settings", "n_embd")
+        await browser.shows("Settings", "embedding width")
         await browser.reload()
-        await browser.shows("Settings", "n_embd")
+        await browser.shows("Settings", "embedding width")
         await browser.press("Escape")
         await browser.shows("ready", "quit")
 
