@@ -67,10 +67,11 @@ Kind = Literal[
     "panel",
     "exporter",
     "lesson",
+    "writer",
 ]
 KINDS: tuple[Kind, ...] = (
     "dataset", "tokenizer", "strategy", "engine", "schedule", "metric", "panel", "exporter",
-    "lesson",
+    "lesson", "writer",
 )  # fmt: skip
 
 HOOKS: dict[str, Kind] = {
@@ -83,6 +84,7 @@ HOOKS: dict[str, Kind] = {
     "microgpt_panels": "panel",
     "microgpt_exporters": "exporter",
     "microgpt_lessons": "lesson",
+    "microgpt_writers": "writer",
 }
 """Every hook, and the kind of thing it contributes."""
 

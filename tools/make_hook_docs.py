@@ -43,6 +43,7 @@ FACES = (
     "playground/api/text.py",
     "playground/api/run.py",
     "playground/api/lessons.py",
+    "playground/api/writing.py",
     "playground/catalog.py",
     "microgpt/anatomy.py",
     "microgpt/engine.py",

@@ -78,6 +78,7 @@ from playground.api.text import (
     Tokenizer,
     TransformStrategy,
 )
+from playground.api.writing import Continuation, Outlet, Writer, WriterError
 from playground.catalog import Control, KnobValue
 
 __all__ = [
@@ -87,6 +88,7 @@ __all__ = [
     "BulkEngine",
     "Cell",
     "Choose",
+    "Continuation",
     "Contribution",
     "Control",
     "Curve",
@@ -108,6 +110,7 @@ __all__ = [
     "LookFact",
     "Metric",
     "Number",
+    "Outlet",
     "Panel",
     "PanelFacts",
     "PickStrategy",
@@ -132,6 +135,8 @@ __all__ = [
     "TransformStrategy",
     "TrialFact",
     "UnknownTextError",
+    "Writer",
+    "WriterError",
     "controls",
     "hookimpl",
     "hookspec",

@@ -528,6 +528,7 @@ for _kind, _plural, _words in (
     ("schedule", "schedules", "learning-rate schedules and their knobs"),
     ("metric", "metrics", "metrics and their knobs"),
     ("lesson", "lessons", "lessons of the tour"),
+    ("writer", "writers", "writers, which continue a prompt, and their knobs"),
 ):
     _listing(_kind, _plural, _words)
 

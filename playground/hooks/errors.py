@@ -26,6 +26,7 @@ KIND_WORDS: dict[Kind, str] = {
     "panel": "panel",
     "exporter": "exporter",
     "lesson": "lesson",
+    "writer": "writer",
 }
 """The kinds as a person reads them."""
 

@@ -19,6 +19,7 @@ from playground.api import (
     Schedule,
     Strategy,
     Tokenizer,
+    Writer,
     hookspec,
 )
 from playground.catalog import HOOKS
@@ -327,6 +328,46 @@ def microgpt_lessons() -> Iterable[Contribution[Lesson]]:
         def microgpt_lessons():
             yield Contribution(
                 name="first-loss", summary="how surprised a new model is", factory=first_loss
+            )
+    """
+    raise NotImplementedError
+
+
+@hookspec
+def microgpt_writers() -> Iterable[Contribution[Writer]]:
+    """Other models beside the run's own: anything that continues a prompt. The factory makes an
+    object with `outlet()`, which tells what leaves this machine and for where, and with
+    `write(prompt, tell)`, which works in a process of its own and may wait for a network. No knob
+    holds a key: knobs are kept on disk.
+
+    A complete plugin:
+
+        from playground.api import Continuation, Contribution, Knob, Knobs, hookimpl
+
+        class ParrotKnobs(Knobs):
+            times: int = Knob(2, ge=1, le=9, help="how often it says the prompt again")
+
+        class Parrot:
+            def __init__(self, knobs):
+                self.times = knobs.times
+
+            def outlet(self):
+                return None  # nothing leaves this machine
+
+            def write(self, prompt, tell):
+                text = ""
+                for _ in range(self.times):
+                    text += " " + prompt
+                    tell(text)
+                return Continuation(text, dollars=0.0)
+
+        @hookimpl
+        def microgpt_writers():
+            yield Contribution(
+                name="parrot",
+                summary="says the prompt again",
+                factory=Parrot,
+                knobs=ParrotKnobs,
             )
     """
     raise NotImplementedError

@@ -28,6 +28,7 @@ METHODS: dict[Kind, tuple[str, ...]] = {
     "panel": ("render",),
     "exporter": ("export",),
     "lesson": (),
+    "writer": ("outlet", "write"),
 }
 """The methods that an object must have, by the protocols of playground.api. Attributes are not
 checked: a tokenizer may get its vocab_size only in `train`."""

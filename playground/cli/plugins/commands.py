@@ -13,7 +13,7 @@ from playground.hooks.sources import PluginSources
 
 NEW_KINDS = (
     "strategy", "tokenizer", "dataset", "metric", "schedule", "panel", "exporter", "engine",
-    "lesson",
+    "lesson", "writer",
 )  # fmt: skip
 
 

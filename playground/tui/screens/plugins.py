@@ -31,6 +31,7 @@ TITLES: dict[Kind, str] = {
     "panel": "Panels",
     "exporter": "Exporters",
     "lesson": "Lessons",
+    "writer": "Writers",
 }
 
 
