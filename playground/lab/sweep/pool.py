@@ -9,13 +9,19 @@ import shutil
 import signal
 import tempfile
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from multiprocessing.connection import Connection
+from typing import Any, NoReturn
 
 from playground.lab.sweep import unit as work
 from playground.lab.sweep.plan import Unit
 from playground.lab.sweep.unit import Outcome
+
+HANDS_OVER = 5.0
+"""Seconds for which a worker goes on handing over what it has done, once its lifeline has ended. A
+coordinator that was killed reads nothing."""
 
 
 class LocalPool:
@@ -23,7 +29,8 @@ class LocalPool:
 
     Each worker holds one end of a pipe, its lifeline, whose other end this process alone holds. A
     worker whose lifeline ends leaves at once, and removes the temporary files: so no worker
-    outlives a coordinator, however that ends.
+    outlives a coordinator, however that ends. A worker that hands over what it has done finishes
+    that first: the coordinator would wait for the rest of it for ever.
     """
 
     def __init__(self, jobs: int) -> None:
@@ -51,7 +58,28 @@ class _Quiet(ProcessPoolExecutor):
     def submit(self, *args, **kwargs):  # type: ignore[no-untyped-def]
         """As ProcessPoolExecutor has it; a worker that it starts inherits the blocked signal."""
         with keyboard_blocked():
-            return super().submit(*args, **kwargs)
+            return super().submit(_interruptible, *args, **kwargs)
+
+
+_at_work = threading.Lock()
+"""Held in a worker by whoever changes `_working`, or ends the process by it."""
+_working = False
+"""True in a worker while it works, and so hands nothing over."""
+
+
+def _interruptible(work: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """Do this in a worker, which may leave meanwhile."""
+    _set_working(True)
+    try:
+        return work(*args, **kwargs)
+    finally:
+        _set_working(False)
+
+
+def _set_working(working: bool) -> None:
+    global _working
+    with _at_work:
+        _working = working
 
 
 @contextlib.contextmanager
@@ -88,5 +116,15 @@ def _watch(lifeline: Connection, folder: str) -> None:
     """Leave when the other end of the lifeline is closed."""
     with contextlib.suppress(EOFError, OSError):
         lifeline.recv_bytes()
+    end = time.monotonic() + HANDS_OVER
+    while time.monotonic() < end:
+        with _at_work:
+            if _working:
+                _leave(folder)
+        time.sleep(0.01)  # what is handed over is read, and a worker at rest is told to end
+    _leave(folder)
+
+
+def _leave(folder: str) -> NoReturn:
     shutil.rmtree(folder, ignore_errors=True)
     os._exit(1)
