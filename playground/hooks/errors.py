@@ -170,12 +170,12 @@ class plugin_call:
 
     def _allowed(self, kind: type[BaseException], error: BaseException) -> BaseException | None:
         """The error itself, or a plain copy of the error, if it may pass; None if it may not."""
-        from playground.api import DatasetError, ExportError, UnknownTextError
+        from playground.api import DatasetError, ExportError, UnknownTextError, WriterError
 
         try:
             if issubclass(kind, PluginError):
                 return error if _is_plain(error, "plugin", "place", "reason", "detail") else None
-            for known in (DatasetError, ExportError):
+            for known in (DatasetError, ExportError, WriterError):
                 if issubclass(kind, known) and known in (DatasetError, *self.passing):
                     if kind is known and _is_plain(error, "title", "message"):
                         return error

@@ -197,6 +197,7 @@ class PlaygroundApp(OrderedApp[int]):
             failed=self.fail,
             store=store,
             lessons=lessons,
+            preferences=self.preferences,
         )
 
     @property

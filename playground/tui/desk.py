@@ -18,6 +18,7 @@ from playground.tui.screens.main import MainScreen
 
 if TYPE_CHECKING:
     from playground.lab.client.lab import Lab
+    from playground.lab.store.preferences import Preferences
 
 LabFactory = Callable[[Callable[[LabEvent], None]], "Lab"]
 
@@ -36,6 +37,7 @@ class Desk:
         failed: Callable[[BaseException], None],
         store: Path | None,
         lessons: Lessons | None = None,
+        preferences: Preferences | None = None,
     ) -> None:
         """As Controller has them."""
         self.model = model
@@ -47,6 +49,7 @@ class Desk:
             failed=failed,
             store=store,
             lessons=lessons,
+            preferences=preferences,
         )
         self.dialogs = Dialogs(app, self.controller)
 

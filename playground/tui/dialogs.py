@@ -20,6 +20,7 @@ from playground.tui.key_order import OrderedApp
 
 if TYPE_CHECKING:
     from playground.lab.race import Race
+    from playground.tui.screens.beside.screen import View
     from playground.tui.screens.inside.state import InsideState, Place
     from playground.tui.screens.pick.datasets import DatasetScreen, Typed
     from playground.tui.screens.runs.screen import RunChoice
@@ -243,6 +244,13 @@ class Dialogs:
         if self._ready():
             await self._answer(ScoreScreen(self._controller))
 
+    async def beside(self, view: View = "prompt") -> None:
+        """Show another model beside the run's own."""
+        from playground.tui.screens.beside.screen import BesideScreen
+
+        if self._ready():
+            await self._answer(BesideScreen(self._controller, view))
+
     async def patch(self) -> None:
         """Find which activation carries the difference between two texts."""
         from playground.tui.screens.surgery.patch import PatchScreen
@@ -264,6 +272,7 @@ class Dialogs:
 
     async def probes(self) -> None:
         """Change the probes, and look at the answers so far."""
+        from playground.tui.screens.beside.screen import BesideScreen
         from playground.tui.screens.probes.screen import ProbesScreen
 
         if not self._ready():
@@ -271,7 +280,13 @@ class Dialogs:
         state = await self._controller.lab.probes()
         trouble = state.trouble.message if state.trouble is not None else ""
         probes = await self._answer(
-            ProbesScreen(state.probes, state.answers, state.skipped, trouble)
+            ProbesScreen(
+                state.probes,
+                state.answers,
+                state.skipped,
+                trouble,
+                lambda: BesideScreen(self._controller, "probes"),
+            )
         )
         if probes is not None:
             self._do(self._controller.training.set_probes(probes))

@@ -26,6 +26,8 @@ class Limits:
     """A data set's `prepare`, which may wait for a network, without a call of progress."""
     engine: float = 600.0
     """One step of a plugin's engine."""
+    writer: float = 900.0
+    """A writer that waits for another machine; a person can give it up at any time."""
     silence: float = 4.0
     """No answer to a ping: even the thread that answers pings is stuck."""
     start: float = 30.0
@@ -56,6 +58,8 @@ class Limits:
             return self.plugin
         if kind == "prepare":
             return self.prepare
+        if kind == "writer":
+            return self.writer
         return self.engine if kind == "engine" else float("inf")
 
 

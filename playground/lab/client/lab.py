@@ -38,6 +38,7 @@ from playground.lab.client.recovery import CheckpointKeeper, Rescue
 from playground.lab.client.reload import Reloader
 from playground.lab.client.watches import LessonWatch, PanelWatch, Watch
 from playground.lab.client.workers import CLOSED, Link, Workers
+from playground.lab.client.writing import Writing
 from playground.lab.protocol.choices import NamedChoices
 from playground.lab.protocol.commands import (
     Advance,
@@ -146,6 +147,8 @@ class Lab:
         watches = self.panels, self._lessons
         self._reloader = Reloader(self.sources, time.time())
         shared = self._workers, self._background
+        self.writing = Writing(*shared, self._reloader)
+        """Other models, in a process of their own."""
         self._opener = Opener(self.open_run, *shared, self._reloader, listener)
         self._rescue = Rescue(self.open_run, self._opener, *shared, self._keeper, watches, listener)
         self._follower = Follower(self.open_run, *shared, self._reloader, watches, listener)
@@ -256,6 +259,18 @@ class Lab:
     async def sample(self) -> SampleBatch:
         """Sample a batch of texts."""
         return await self.open_run.ask(Sample(), SampleBatch)
+
+    async def sample_timed(self) -> tuple[SampleBatch, float]:
+        """(a batch of texts, the seconds that sampling took)."""
+        return await self.open_run.ask_timed(Sample(), SampleBatch)
+
+    async def probes_timed(self) -> tuple[ProbesState, float | None]:
+        """(the probes with the answers where the run stands, the seconds that asking took). None in
+        the place of the seconds if the probes were asked there before."""
+        before = await self.probes()
+        state, seconds = await self.open_run.ask_timed(GetProbes(now=True), ProbesState)
+        asked = state.answers[-1:] != before.answers[-1:]
+        return state, seconds if asked else None
 
     async def preview(self, limit: int = 64, chain: Links | None = None) -> Preview:
         """The `limit` likeliest tokens after the prompt. chain: tried instead of the run's own,

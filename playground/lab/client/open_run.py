@@ -174,6 +174,12 @@ class OpenRun:
         assert isinstance(reply, expected), reply
         return reply
 
+    async def ask_timed(self, command: Command, expected: type[R]) -> tuple[R, float]:
+        """(the worker's reply, the seconds that it spent on it). Raises LabError."""
+        link = self.link
+        reply = await self.ask(command, expected)
+        return reply, link.spent if link is not None else 0.0
+
     def set_running(self, running: bool, speed: float | None = None) -> None:
         """Note whether the run trains on by itself; if so, the watchdog keeps pinging its
         worker."""

@@ -27,8 +27,8 @@ from playground.lab.protocol.failures import Failure, LabError, Progress
 
 MAX_OUTSTANDING = 256
 _CURE = "Mend it, or switch it off, and open the run again."
-_LOOKS_ON = ("panel", "lesson")
-"""Kinds that are switched off by themselves once they hang: see watches.py."""
+_LOOKS_ON = ("panel", "lesson", "writer")
+"""Kinds that no run depends on: those of watches.py, and what has a process of its own."""
 _CHOSEN = "Mend its file, and choose it again."
 
 

@@ -20,6 +20,7 @@ from playground.lab.protocol.run import Checkpoint, Recording, Reloaded, RunInfo
 from playground.lab.protocol.sampling import Links, Preview, SampleBatch
 from playground.lab.protocol.score import Scored
 from playground.lab.protocol.surgery import Held, Patching, Ranked, Surgical, Trial, Tried
+from playground.lab.protocol.writing import Leaving, WriterChoice, Written
 
 
 @dataclass(frozen=True, slots=True)
@@ -321,6 +322,24 @@ class Export:
 
 
 @dataclass(frozen=True, slots=True)
+class GetLeaving:
+    """-> Leaving. A worker without a run answers too; `Write` likewise."""
+
+    choice: WriterChoice
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """Let another model continue a prompt -> Written, after WritingProgress. The worker does
+    nothing else meanwhile, so that it has no run; whoever gives up ends its process."""
+
+    choice: WriterChoice
+    prompt: str
+    agreed: Leaving
+    """What a person agreed to. If the writer would send anything else by now, it is not asked."""
+
+
+@dataclass(frozen=True, slots=True)
 class GetCatalog:
     """-> Catalog. A worker without a run answers too."""
 
@@ -337,10 +356,10 @@ class Ping:
     """Ask what the worker is doing -> Pong, at once, from a thread of its own."""
 
 
-ActivityKind = Literal["idle", "own", "plugin", "prepare", "engine"]
+ActivityKind = Literal["idle", "own", "plugin", "prepare", "engine", "writer"]
 """Whose code is at work, which decides how long it may go without a sign of progress: nobody's, the
-program's own, a plugin's, a data set's `prepare` (which may wait for a network), an engine's step.
-"""
+program's own, a plugin's, a data set's `prepare` (which may wait for a network), an engine's step,
+a writer that waits for another machine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -371,10 +390,10 @@ Command = (
     Open | Advance | Run | Pause | GoTo | GetFrame | Observe | GetProbes | Sample | GetPreview
     | LookInside | Edit | Operate | Hold | Undo | GetHeld | GetPart | Try | Rank | Patch | Without
     | Influence | GetScore | GetCost | GiveUp | GetCard | GetStep | Judge | UseEngine
-    | GetCheckpoint | Save | Export | GetCatalog | Reload | Ping | Close
+    | GetCheckpoint | Save | Export | GetLeaving | Write | GetCatalog | Reload | Ping | Close
 )  # fmt: skip
 Reply = (
     Done | RunInfo | Frame | SampleBatch | Preview | ProbesState | Checkpoint | Catalog
     | Reloaded | Failure | Inside | Held | Operation | Tried | Ranked | Patching | LeftOut
-    | Influences | Scored | Cost | LessonCard | GuideStep | Judged | Pong
+    | Influences | Scored | Cost | LessonCard | GuideStep | Judged | Leaving | Written | Pong
 )  # fmt: skip

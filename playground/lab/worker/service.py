@@ -27,6 +27,7 @@ from playground.lab.protocol.commands import (
     GetCost,
     GetFrame,
     GetHeld,
+    GetLeaving,
     GetPart,
     GetPreview,
     GetProbes,
@@ -53,6 +54,7 @@ from playground.lab.protocol.commands import (
     Undo,
     UseEngine,
     Without,
+    Write,
 )
 from playground.lab.protocol.failures import Done, Failure, LabError, Progress
 from playground.lab.protocol.surgery import Cut, RankProgress, Surgical
@@ -186,6 +188,8 @@ class Service:
             GetCheckpoint: lambda _, command: self._checkpoint(command),
             Save: self._save,
             Export: self._export,
+            GetLeaving: self._leaving,
+            Write: self._write,
             GetCatalog: lambda *_: self.load_plugins().catalog(),
             Reload: self._reload,
         }
@@ -560,6 +564,19 @@ class Service:
     def _export(self, request: int, command: Export) -> Reply:
         self._get().export(command.path, command.name, command.options, self._reporter(request))
         return Done()
+
+    def _leaving(self, _: int, command: GetLeaving) -> Reply:
+        from playground.lab.run import writing  # few processes are a writer's
+
+        return writing.leaving(self.load_plugins(), command.choice, self._activity)
+
+    def _write(self, request: int, command: Write) -> Reply:
+        from playground.lab.run import writing
+
+        if self._session is not None:
+            raise LabError(Failure("A run is open here", "Ask a worker of its own.", "internal"))
+        report = self._reporter(request)
+        return writing.write(self.load_plugins(), command, report, self._activity)
 
 
 def _failure(error: BaseException) -> Failure:

@@ -26,6 +26,7 @@ from playground.lab.client.events import (
 )
 from playground.lab.protocol.failures import LabError
 from playground.lab.protocol.run import RecordState
+from playground.tui.control.beside import Beside
 from playground.tui.control.context import WORKER, Context, Remark
 from playground.tui.control.frames import Frames
 from playground.tui.control.inside import Looking
@@ -43,6 +44,7 @@ from playground.tui.model import PlaygroundModel
 
 if TYPE_CHECKING:
     from playground.lab.client.lab import Lab
+    from playground.lab.store.preferences import Preferences
 
 
 class Controller:
@@ -58,9 +60,10 @@ class Controller:
         failed: Callable[[BaseException], None],
         store: Path | None = None,
         lessons: Lessons | None = None,
+        preferences: Preferences | None = None,
     ) -> None:
         """store: the file that the lab records runs in; None if it records none. lessons: what the
-        tour needs, if the run is that of a lesson."""
+        tour needs, if the run is that of a lesson. preferences: None to keep none."""
         self.model = model
         self.lab = lab = lab_factory(self._heard)
         self.context = context = Context(lab, model, changed, say)
@@ -73,6 +76,7 @@ class Controller:
         self.making = Making(context, self.previews, self.frames, self.opening, self.training)
         self.surgery = Surgery(context, self.training, self.tasks)
         self.scoring = Scoring(context, self.tasks)
+        self.beside = Beside(context, self.tasks, self.previews, preferences)
         self.runs = Runs(context, self.opening, self.training, store)
         self.sweeps = Sweeps(self.runs.store, lambda: lab.sources)
         self._reloads = Reloads(context, self.previews)

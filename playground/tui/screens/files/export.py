@@ -7,23 +7,19 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from textual.binding import Binding, BindingType
-from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Button
-from textual.widgets.option_list import Option
+from typing_extensions import override
 
 from playground.catalog import BUILTIN, SUFFIXES, Entry, Kind, KnobValue
-from playground.tui.model import PlaygroundModel
-from playground.tui.screens.dialog import MUTED, Line, error, warning
+from playground.tui.screens.dialog import Line
 from playground.tui.screens.files.paths import here
 from playground.tui.screens.files.target import Target
-from playground.tui.screens.pick.engines import MISSING
-from playground.tui.screens.pick.lists import entry_line, entry_name, name_column
-from playground.tui.screens.pick.picker import ContributionPicker
-from playground.tui.widgets.text import fit, visible
+from playground.tui.screens.pick.lists import entry_name
+from playground.tui.screens.pick.picker import OfferPicker
 
 
-class ExportScreen(ContributionPicker):
+class ExportScreen(OfferPicker):
     """Chooses an exporter and a file.
 
     The dialog is dismissed with {"name": ..., "options": {...}, "path": ...}, or with None.
@@ -47,18 +43,9 @@ class ExportScreen(ContributionPicker):
     }
     """
 
-    def __init__(self, model: PlaygroundModel) -> None:
-        super().__init__(model)
-        self.entries = model.catalog.listed("exporter") if model.catalog else ()
-
     @property
     def present(self) -> Mapping[str, Any]:
         return {}
-
-    @property
-    def remark(self) -> str:
-        missing = any(entry.missing for entry in self.entries)
-        return f"{MISSING} not installed" if missing else ""
 
     def buttons(self) -> Iterable[Widget]:
         yield Button("Export", compact=True, id="picker-open")
@@ -72,31 +59,11 @@ class ExportScreen(ContributionPicker):
     def describe(self, entry: Entry) -> None:
         """Suggest a file with the ending of this format, unless the person has typed a name; say of
         a format that is not installed how to get it."""
-        self.query_one("#picker-details", Line).say(
-            warning(f"{visible(entry.name)}: {visible(entry.missing)}") if entry.missing else ""
-        )
+        self.query_one("#picker-details", Line).say("")
+        super().describe(entry)
         target = self.query_one(Target)
         target.display = not entry.missing
         target.suggest(str(here() / self._name_for(entry)))
-        self.refresh_bindings()
-
-    def _lines(self) -> list[Option]:
-        names = [entry_name(entry, self.entries) for entry in self.entries]
-        width = name_column(names)
-        return [
-            Option(
-                entry_line(entry, name, width, " ")
-                if not entry.missing
-                else Content.styled(f"{MISSING} {fit(visible(name), width)}  not installed", MUTED)
-            )
-            for entry, name in zip(self.entries, names, strict=True)
-        ]
-
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """What is not installed is not offered to be exported with."""
-        if action == "accept" and self.is_mounted and self.entry is not None and self.entry.missing:
-            return False
-        return super().check_action(action, parameters)
 
     def _name_for(self, entry: Entry) -> str:
         info = self.model.info
@@ -108,12 +75,8 @@ class ExportScreen(ContributionPicker):
         """The ending for a file of this format; a plugin's may be a folder, and is named by it."""
         return SUFFIXES.get(entry.name, "") if entry.plugin == BUILTIN else f"-{entry.name}"
 
-    def choose(self, entry: Entry, options: dict[str, KnobValue]) -> None:
-        if entry.missing:
-            words = f"{visible(entry.name)}: {visible(entry.missing)}"
-            self.query_one("#picker-details", Line).say(error(words))
-            self.app.bell()
-            return
+    @override
+    def settle(self, entry: Entry, options: dict[str, KnobValue]) -> None:
         path = self.query_one(Target).settled()
         if path is not None:
             name = entry_name(entry, self.entries)

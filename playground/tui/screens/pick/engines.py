@@ -16,12 +16,12 @@ from playground.tui.model import PlaygroundModel
 from playground.tui.panels.status import times
 from playground.tui.screens.dialog import MUTED, Line
 from playground.tui.screens.pick.lists import entry_line, entry_name, name_column
-from playground.tui.screens.pick.picker import ContributionPicker
+from playground.tui.screens.pick.picker import MISSING, ContributionPicker
 from playground.tui.screens.settings.cost import milliseconds
 from playground.tui.styles import BAD
 from playground.tui.widgets.text import fit, visible
 
-AT_WORK, THERE, MISSING, BROKEN = "●", " ", "○", "✗"
+AT_WORK, THERE, BROKEN = "●", " ", "✗"
 
 
 class EngineScreen(ContributionPicker):

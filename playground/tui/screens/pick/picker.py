@@ -15,11 +15,14 @@ from typing_extensions import override
 
 from playground.catalog import Entry, Kind, KnobValue
 from playground.tui.model import PlaygroundModel
-from playground.tui.screens.dialog import MUTED, Line, warning
+from playground.tui.screens.dialog import MUTED, Line, error, warning
 from playground.tui.screens.pick.knobform import KnobForm
 from playground.tui.screens.pick.list_and_knobs import ListAndKnobs
 from playground.tui.screens.pick.lists import PickList, details, entry_line, entry_name, name_column
-from playground.tui.widgets.text import visible
+from playground.tui.widgets.text import fit, visible
+
+MISSING = "○"
+"""The sign of what is not installed."""
 
 
 class ContributionPicker(ListAndKnobs[dict[str, Any] | None]):
@@ -179,6 +182,62 @@ class ContributionPicker(ListAndKnobs[dict[str, Any] | None]):
     def choose(self, entry: Entry, options: dict[str, KnobValue]) -> None:
         """Dismiss with this entry."""
         self.dismiss({"name": entry_name(entry, self.entries), "options": options})
+
+
+class OfferPicker(ContributionPicker):
+    """Chooses a contribution of KIND; what the gallery would add is listed, too, and said to be
+    not installed."""
+
+    def __init__(self, model: PlaygroundModel) -> None:
+        super().__init__(model)
+        self.entries = model.catalog.listed(self.KIND) if model.catalog else ()
+
+    @property
+    def remark(self) -> str:
+        signs = ["● chosen"] * bool(self.present)
+        signs += [f"{MISSING} not installed"] * any(entry.missing for entry in self.entries)
+        return "   ".join(signs)
+
+    def describe(self, entry: Entry) -> None:
+        """Say of a contribution that is not installed how to get it."""
+        if entry.missing:
+            self.query_one("#picker-details", Line).say(warning(self._how(entry)))
+        self.refresh_bindings()
+
+    def _how(self, entry: Entry) -> str:
+        return f"{visible(entry.name)}: {visible(entry.missing)}"
+
+    @override
+    def _lines(self) -> list[Option]:
+        names = [entry_name(entry, self.entries) for entry in self.entries]
+        width = name_column(names)
+        present = self._find(self.present.get("name", ""))
+        return [
+            Option(
+                entry_line(entry, name, width, "●" if entry == present else " ")
+                if not entry.missing
+                else Content.styled(f"{MISSING} {fit(visible(name), width)}  not installed", MUTED)
+            )
+            for entry, name in zip(self.entries, names, strict=True)
+        ]
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """What is not installed is not offered."""
+        if action == "accept" and self.is_mounted and self.entry is not None and self.entry.missing:
+            return False
+        return super().check_action(action, parameters)
+
+    @override
+    def choose(self, entry: Entry, options: dict[str, KnobValue]) -> None:
+        if entry.missing:
+            self.query_one("#picker-details", Line).say(error(self._how(entry)))
+            self.app.bell()
+        else:
+            self.settle(entry, options)
+
+    def settle(self, entry: Entry, options: dict[str, KnobValue]) -> None:
+        """Dismiss with this entry, which is installed."""
+        super().choose(entry, options)
 
 
 def paragraph(title: str, text: str) -> Content:

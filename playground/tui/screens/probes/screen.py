@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import ClassVar
 
 from textual import on
 from textual.binding import Binding, BindingType
+from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Button, TabbedContent, TabPane, TextArea
 
@@ -34,6 +35,8 @@ class ProbesScreen(Dialog[ProbeSet | None]):
         Binding("ctrl+s", "accept", "apply", id="probes.apply", tooltip="Ask these from now on"),
         Binding("f2", "turn", "prompts/answers", id="probes.turn",
                 tooltip="To the answers, and back to the prompts"),
+        Binding("f3", "beside", "another model", id="probes.beside",
+                tooltip="What another model makes of the prompts that are asked now"),
     ]  # fmt: skip
     DEFAULT_CSS = """
     ProbesScreen {
@@ -63,13 +66,16 @@ class ProbesScreen(Dialog[ProbeSet | None]):
         answers: Sequence[ProbeAnswers] = (),
         skipped: Sequence[SkippedPrompt] = (),
         trouble: str = "",
+        beside: Callable[[], Screen[None]] | None = None,
     ) -> None:
         """probes: the set that is asked now. answers: its answers so far, in the order of their
         steps. skipped: prompts that the model cannot be asked. trouble: why there were no answers
-        lately, "" if there were."""
+        lately, "" if there were. beside: makes the screen with another model beside the run's
+        own."""
         super().__init__()
         self._asked = self._probes = probes
         self._answers, self._skipped, self._trouble = tuple(answers), tuple(skipped), trouble
+        self._beside = beside
         self._problem = ""
         self._text = write_lines(probes.prompts)
         """The prompts as they were read last; a text area reports changes that are none."""
@@ -142,6 +148,11 @@ class ProbesScreen(Dialog[ProbeSet | None]):
         self.set_focus(None)
         self.query_one(TabbedContent).active = ANSWERED if self._page == ASKED else ASKED
         self.call_after_refresh(self._focus)
+
+    def action_beside(self) -> None:
+        """Show another model beside the run's own; what is typed here stays."""
+        if self._beside is not None:
+            self.app.push_screen(self._beside())
 
     # ------------------------------------------------------------ changes
 

@@ -44,9 +44,13 @@ class AskLine(Dialog[str | None]):
     AskLine { #dialog { max-width: 80; } }
     """
 
-    def __init__(self, heading: str, present: str, placeholder: str) -> None:
+    def __init__(
+        self, heading: str, present: str, placeholder: str, *, exactly: bool = False
+    ) -> None:
+        """exactly: keep blanks at both ends."""
         super().__init__()
         self._heading, self._present, self._placeholder = heading, present, placeholder
+        self._exactly = exactly
 
     @property
     def heading(self) -> str:
@@ -58,7 +62,8 @@ class AskLine(Dialog[str | None]):
         )
 
     def accept(self) -> None:
-        self.dismiss(self.query_one(Input).value.strip())
+        typed = self.query_one(Input).value
+        self.dismiss(typed if self._exactly else typed.strip())
 
 
 class GroupBy(Dialog[str | None]):

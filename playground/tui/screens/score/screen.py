@@ -13,9 +13,9 @@ from typing_extensions import override
 from playground.lab.protocol.failures import Progress
 from playground.lab.protocol.score import read_words
 from playground.tui.control.controller import Controller
-from playground.tui.screens.inside.page import Page, lines_words
+from playground.tui.screens.inside.page import Page
 from playground.tui.screens.score import drawing
-from playground.tui.screens.sheet_dialog import SheetDialog
+from playground.tui.screens.sheet_dialog import TALL, ScrolledSheet, scroll_keys
 from playground.tui.widgets.sheet import Ink, Line, Sheet
 from playground.tui.widgets.text import fit, visible
 from playground.widths import cell_len
@@ -27,8 +27,6 @@ VIEWS: tuple[tuple[str, View], ...] = (
     ("Worst", drawing.worst),
     ("Samples", drawing.samples),
 )
-TALL = 10_000
-"""Lines that a view may have; what has no room on the screen is scrolled to."""
 ROOMY = 24
 """Lines from which on there is room for a blank one."""
 BAR = 24
@@ -36,7 +34,7 @@ BAR = 24
 _RULE = "What a valid sample matches from end to end"
 
 
-class ScoreScreen(SheetDialog[None]):
+class ScoreScreen(ScrolledSheet[None]):
     """Scores the run where it stands, and shows the last score."""
 
     HEADING = "How good the model is"
@@ -49,13 +47,7 @@ class ScoreScreen(SheetDialog[None]):
         Binding("right,tab", "turn(1)", "view", key_display="1-4 ←→", id="score.next",
                 tooltip="The next view"),
         Binding("left,shift+tab", "turn(-1)", "view before", id="score.before", show=False),
-        Binding("down", "scroll(1)", "scroll", key_display="↑↓", id="score.down",
-                tooltip="See what has no room"),
-        Binding("up", "scroll(-1)", "up", id="score.up", show=False),
-        Binding("pagedown", "scroll(10)", "down 10", id="score.page-down", show=False),
-        Binding("pageup", "scroll(-10)", "up 10", id="score.page-up", show=False),
-        Binding("home", "scroll(-99999)", "first line", id="score.first", show=False),
-        Binding("end", "scroll(99999)", "last line", id="score.last", show=False),
+        *scroll_keys("score"),
         Binding("e", "rule", "rule", id="score.rule",
                 tooltip="A regular expression that a valid sample matches"),
         Binding("r", "again", "score again", id="score.again",
@@ -79,9 +71,6 @@ class ScoreScreen(SheetDialog[None]):
         self._controller = controller
         self._scoring = controller.scoring
         self._view = 0
-        self._top = 0
-        self._cut = False
-        """True if the view has more lines than there is room for."""
 
     def body(self) -> Iterable[Widget]:
         yield Sheet(id="score-sheet")
@@ -119,15 +108,7 @@ class ScoreScreen(SheetDialog[None]):
         VIEWS[self._view][1](full, values)
         full.blank()
         full.say(read_words(values["heldout"], values["training"]))
-        room = page.room
-        self._cut = len(full.lines) > room
-        if self._cut:
-            room = max(1, room - 1)
-        self._top = min(max(0, self._top), max(0, len(full.lines) - room))
-        for line in full.lines[self._top : self._top + room]:
-            page.add(*line)
-        if self._cut:
-            page.add((lines_words(room, self._top, len(full.lines), "lines"), "caution"))
+        self.lay(page, full)
 
     def _progress(self, page: Page, progress: Progress) -> None:
         on = "training goes on" if self._controller.model.running else "the run stands meanwhile"
@@ -169,8 +150,6 @@ class ScoreScreen(SheetDialog[None]):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action in ("view", "turn"):
             return self._scoring.scored is not None
-        if action == "scroll":
-            return self._cut
         if action == "again":
             return not self._scoring.asking.busy
         return super().check_action(action, parameters)
@@ -181,10 +160,6 @@ class ScoreScreen(SheetDialog[None]):
 
     def action_turn(self, by: int) -> None:
         self.action_view((self._view + by) % len(VIEWS))
-
-    def action_scroll(self, by: int) -> None:
-        self._top += by
-        self.draw()
 
     def action_again(self) -> None:
         self._scoring.begin()
