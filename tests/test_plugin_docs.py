@@ -190,6 +190,14 @@ def lessons(registry: Registry, _: Path) -> None:
     assert not task.done(before) and task.done(after)
 
 
+def writers(registry: Registry, _: Path) -> None:
+    told: list[str] = []
+    parrot = registry.make("writer", "parrot", {"times": 2})
+    assert parrot.outlet() is None
+    assert parrot.write("hello", told.append) == api.Continuation(" hello hello", dollars=0.0)
+    assert told == [" hello", " hello hello"]
+
+
 AT_WORK: dict[str, Callable[[Registry, Path], None]] = {
     "microgpt_tokenizers": tokenizers,
     "microgpt_datasets": datasets,
@@ -200,6 +208,7 @@ AT_WORK: dict[str, Callable[[Registry, Path], None]] = {
     "microgpt_panels": panels,
     "microgpt_exporters": exporters,
     "microgpt_lessons": lessons,
+    "microgpt_writers": writers,
 }
 """By hook: a check that uses the example of the page as its reader would."""
 

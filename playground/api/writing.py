@@ -41,6 +41,7 @@ class Continuation:
     tokens_read: int | None = None
     """Tokens of what was sent, in the writer's own tokens; None if they are not known."""
     tokens_written: int | None = None
+    """Tokens of the text, in the writer's own tokens; None if they are not known."""
     dollars: float | None = None
     """The price in US dollars; 0 if there is nothing to pay, None if the price is not known."""
     model: str = ""

@@ -32,7 +32,7 @@ any one to any other goes on as if nothing had happened.
 The kit draws random numbers from fixed seeds of its own, so every run checks the same. It needs
 nothing but the playground itself: only `contract_tests` imports pytest. There is a contract for
 every kind of contribution: engines, tokenizers, data sets, strategies, schedules, metrics, panels,
-exporters, lessons. `contribution_checks` gives the contract of a single contribution,
+exporters, lessons, writers. `contribution_checks` gives the contract of a single contribution,
 `smoke_checks` the quick part of that contract.
 """
 

@@ -19,6 +19,7 @@ from playground.testing.looking import METRIC_CLAUSES, PANEL_CLAUSES, SCHEDULE_C
 from playground.testing.strategies import CLAUSES as STRATEGIES
 from playground.testing.subject import Subject, checks
 from playground.testing.tokenizers import CLAUSES as TOKENIZERS
+from playground.testing.writers import CLAUSES as WRITERS
 
 _PREFIX = "microgpt_"
 _MARK = f"{PROJECT_NAME}_impl"
@@ -44,6 +45,7 @@ _CONTRACTS: dict[Kind, Callable[[Subject], tuple[Check, ...]]] = {
     "panel": partial(checks, PANEL_CLAUSES),
     "exporter": partial(checks, EXPORTERS),
     "lesson": partial(checks, LESSONS),
+    "writer": partial(checks, WRITERS),
 }
 
 
@@ -52,8 +54,10 @@ def contribution_checks(
 ) -> tuple[Check, ...]:
     """The checks of one contribution, of which nothing is made before a check is called.
 
-    network: True if `prepare` of a data set may download. Otherwise a data set that has to
-    download must say so, and its documents are not checked.
+    network: True if `prepare` of a data set may download, and if a writer may be asked over the
+    network, which sends some short prompts to where its outlet says. Otherwise a data set that has
+    to download must say so, and its documents are not checked; and a writer that has an outlet is
+    asked for no text.
     """
     return _CONTRACTS[kind](Subject(contribution, network=network))
 

@@ -37,7 +37,8 @@ class Subject:
     def __init__(
         self, contribution: Contribution[Any], smoke: bool = False, network: bool = False
     ) -> None:
-        """smoke: try fewer settings and smaller inputs. network: `prepare` may download."""
+        """smoke: try fewer settings and smaller inputs. network: `prepare` of a data set may
+        download, and a writer may be asked over the network."""
         self.contribution = contribution
         self.smoke = smoke
         self.network = network

@@ -100,44 +100,53 @@ def global_random_at(seed: int) -> Iterator[None]:
         yield
 
 
+_SENDING = {"connect": 0, "connect_ex": 0, "sendto": -1, "sendmsg": 3}
+"""Methods of a socket that name an address, and the place of the address in the arguments."""
+_LOOKUPS = ("getaddrinfo", "gethostbyname", "gethostbyname_ex", "gethostbyaddr", "getnameinfo")
+
+
 @contextmanager
 def without_network() -> Iterator[list[str]]:
     """Run the block without network; gives the list of the addresses that it tried, in words.
 
-    A connection raises OSError, just as on a computer that is offline. Sockets that are files of
-    this computer (multiprocessing's) still work. Connections to 127.0.0.1 do not.
+    A connection raises OSError, just as on a computer that is offline, and so does a datagram.
+    Sockets that are files of this computer (multiprocessing's) still work. Connections to 127.0.0.1
+    do not. Programs that the block starts are not held back.
     """
     tried: list[str] = []
-    connect, connect_ex = socket.socket.connect, socket.socket.connect_ex
-    getaddrinfo = socket.getaddrinfo
     local = getattr(socket, "AF_UNIX", None)
 
     def refuse(address: object) -> OSError:
         tried.append(str(address))
         return OSError(f"the contract allows no network: {address}")
 
-    def no_connect(self: socket.socket, address: Any) -> None:
-        if self.family == local:
-            return connect(self, address)
-        raise refuse(address)
+    def sending(method: Any, place: int) -> Any:
+        def guarded(self: socket.socket, *given: Any) -> Any:
+            if self.family == local or place >= len(given):  # without an address: it has one
+                return method(self, *given)
+            raise refuse(given[place])
 
-    def no_connect_ex(self: socket.socket, address: Any) -> int:
-        if self.family == local:
-            return connect_ex(self, address)
-        raise refuse(address)
+        return guarded
 
-    def no_lookup(host: Any, port: Any, *_: Any, **__: Any) -> Any:
-        raise refuse(f"{host}:{port}")
+    def no_lookup(*given: Any, **named: Any) -> Any:
+        raise refuse(":".join(str(part) for part in (*given, *named.values())[:2]))
 
     patched: Any = socket.socket
     module: Any = socket
-    patched.connect, patched.connect_ex, module.getaddrinfo = no_connect, no_connect_ex, no_lookup
+    methods = {name: getattr(patched, name) for name in _SENDING if hasattr(patched, name)}
+    lookups = {name: getattr(module, name) for name in _LOOKUPS}
+    for name, method in methods.items():
+        setattr(patched, name, sending(method, _SENDING[name]))
+    for name in lookups:
+        setattr(module, name, no_lookup)
     try:
         yield tried
     finally:
         # A method that the class inherited is now its own, which makes no difference to callers.
-        patched.connect, patched.connect_ex = connect, connect_ex
-        module.getaddrinfo = getaddrinfo
+        for name, method in methods.items():
+            setattr(patched, name, method)
+        for name, lookup in lookups.items():
+            setattr(module, name, lookup)
 
 
 @contextmanager

@@ -24,11 +24,13 @@ from playground.testing import (
     strategies,
     tokenizers,
 )
+from playground.testing import writers as writer_kit
 from tests.testing import wrong_datasets as data
 from tests.testing import wrong_lessons as lessons
 from tests.testing import wrong_lookers as looks
 from tests.testing import wrong_strategies as picks
 from tests.testing import wrong_tokenizers as words
+from tests.testing import wrong_writers as writers
 
 STREAMING = (
     "first-document-soon",
@@ -226,6 +228,34 @@ WRONG = [
     ("lesson", lessons.draws, "global-random-state", ("same-answer-twice",)),
     ("lesson", lessons.talks, "quiet", ()),
     ("lesson", lessons.slow_condition, "conditions-are-quick", ()),
+    ("writer", writers.NoOutlet, "is-made", ()),
+    ("writer", writers.OutletInWords, "outlet-is-said", ()),
+    ("writer", writers.NoScheme, "outlet-is-said", ()),
+    ("writer", writers.SendsNothing, "outlet-is-said", ()),
+    ("writer", writers.SendsOneText, "outlet-is-said", ()),
+    ("writer", writers.KeyOfTwoLines, "outlet-is-said", ()),
+    ("writer", writers.Wanders, "outlet-stays-as-it-is", ()),
+    ("writer", writers.SlowOutlet, "outlet-is-quick", ()),
+    ("writer", writers.LooksItUp, "no-network-before-write", ()),
+    ("writer", writers.SendsAsItIsMade, "no-network-before-write", ()),
+    ("writer", writers.ShowsTheKey, "key-is-not-shown", ()),
+    ("writer", writers.NeedsAPrompt, "continues-or-refuses", ()),
+    ("writer", writers.RefusesWithoutAWord, "continues-or-refuses", ()),
+    ("writer", writers.GivesAText, "continues-or-refuses", ()),
+    ("writer", writers.GivesBytes, "continues-or-refuses", ()),
+    ("writer", writers.EndedIsAReason, "continues-or-refuses", ()),
+    ("writer", writers.CountsInWords, "counts-are-numbers", ()),
+    ("writer", writers.CountsBelowZero, "counts-are-numbers", ()),
+    ("writer", writers.PriceIsNan, "counts-are-numbers", ()),
+    ("writer", writers.TellsPieces, "tells-the-text-so-far", ()),
+    ("writer", writers.TellsBytes, "tells-the-text-so-far", ()),
+    ("writer", writers.CannotBeGivenUp, "can-be-given-up", ()),
+    ("writer", writers.CallsItAFault, "can-be-given-up", ()),
+    ("writer", writers.SendsUnsaid, "sends-nothing-unsaid", ()),
+    ("writer", writers.SendsADatagram, "sends-nothing-unsaid", ()),
+    ("writer", writers.KeepsADiary, "writes-no-files", ()),
+    ("writer", writers.Draws, "global-random-state", ()),
+    ("writer", writers.Talks, "quiet", ()),
 ]
 
 OTHERWISE = {"quick-enough", "trains-quickly", "first-document-soon"}
@@ -283,6 +313,8 @@ def test_every_check_can_fail(kind):
         ("panel", looks.Countdown),
         ("exporter", looks.LossList),
         ("lesson", lessons.right),
+        ("writer", writers.Right),
+        ("writer", writers.Remote),
     ],
 )
 @pytest.mark.parametrize("checks", [contribution_checks, smoke_checks])
@@ -342,6 +374,51 @@ def test_a_data_set_that_needs_the_network_is_held_to_saying_so():
     assert "failed" not in {found.outcome for found in findings}
 
 
+def test_a_writer_is_asked_over_the_network_only_if_that_is_allowed(monkeypatch):
+    monkeypatch.setattr(writers.Remote, "asked", [], raising=False)
+    item = Contribution("far", "of three models", lambda _: writers.Remote(), writers.Models)
+    findings = run_checks(contribution_checks("writer", item))
+    assert writers.Remote.asked == []
+    skipped = {found.message for found in findings if found.outcome == "skipped"}
+    assert skipped == {
+        "it sends to http://127.0.0.1:9/v1, and is asked only with --network (network=True)"
+    }
+    findings = run_checks(contribution_checks("writer", item, network=True))
+    assert "failed" not in {found.outcome for found in findings}
+    assert "write cannot, and says: Nobody there" in {found.message for found in findings}
+    assert set(writers.Remote.asked) == set(writer_kit.PROMPTS.values())
+    assert len(writers.Remote.asked) <= 8  # somebody may have to pay for each
+
+
+def test_a_slow_writer_is_asked_with_one_setting_in_full(monkeypatch):
+    item = Contribution("slow", "of three models", lambda _: writers.Slow(), writers.Models)
+
+    def asked():
+        monkeypatch.setattr(writers.Slow, "asked", 0)
+        run_checks(contribution_checks("writer", item))
+        return writers.Slow.asked
+
+    every = asked()
+    monkeypatch.setattr(writer_kit, "time", clock_that_jumps(30))
+    assert asked() == every - 2
+
+
+def test_a_key_in_an_exception_is_found_and_not_shown(monkeypatch):
+    monkeypatch.setenv("NO_SUCH_KEY", "sk-very-secret")
+    item = contribution(writers.RaisesTheKey)
+    findings = run_checks(contribution_checks("writer", item, network=True))
+    assert [found.check.name for found in findings if found.outcome == "failed"] == [
+        "key-is-not-shown"
+    ]
+    assert "sk-very-secret" not in "".join(found.message + found.traceback for found in findings)
+
+
+def test_a_writer_of_one_s_own_machine_is_asked_without_network_even_if_others_may_use_it():
+    checks = contribution_checks("writer", contribution(writers.SendsUnsaid), network=True)
+    failed = [found.check.name for found in run_checks(checks) if found.outcome == "failed"]
+    assert failed == ["sends-nothing-unsaid"]
+
+
 def test_the_cache_of_a_data_set_is_removed_with_its_checks(monkeypatch, tmp_path):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     checks = contribution_checks("dataset", contribution(data.Right))
@@ -354,10 +431,13 @@ def test_the_cache_of_a_data_set_is_removed_with_its_checks(monkeypatch, tmp_pat
 
 def test_sockets_work_again_after_the_contract():
     connect, lookup = socket.socket.connect, socket.getaddrinfo
+    sendto = socket.socket.sendto
     failures("dataset", data.DownloadsBluntly)
     failures("dataset", data.LooksItUpLater)
+    failures("writer", writers.SendsADatagram)
     assert socket.socket.connect is connect
     assert socket.getaddrinfo is lookup
+    assert socket.socket.sendto is sendto
 
 
 def test_the_random_stream_and_the_folder_are_left_as_they_were():
