@@ -14,6 +14,7 @@ import click
 from microgpt.terminal import in_a_line, json_text
 from playground.catalog import BUILTIN, Control, Kind
 from playground.cli.failures import printable, warn
+from playground.hooks.errors import KIND_WORDS
 from playground.hooks.gallery import ORIGIN as GALLERY_ORIGIN
 from playground.hooks.lookup import range_of
 from playground.hooks.sources import PluginSources
@@ -37,6 +38,9 @@ def list_entries(kind: str, sources: PluginSources, *, as_json: bool) -> int:
     entries = catalog.listed(cast(Kind, kind))
     if as_json:
         click.echo(json_text([dataclasses.asdict(entry) for entry in entries], indent=2))
+    elif not entries:
+        words = KIND_WORDS[cast(Kind, kind)]
+        click.echo(f"There is no {words}. `microgpt-play plugins new {kind} NAME` begins one.")
     else:
         rows: list[Row] = []
         origin = ""

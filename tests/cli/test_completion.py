@@ -39,6 +39,7 @@ def completed(line: str, shell: str = "bash", cwd: Path | None = None) -> list[s
         ("microgpt-play train --tokenizer ", ["plain,char"], []),
         ("microgpt-play les", ["plain,lessons"], ["plain,train"]),
         ("microgpt-play plugins new l", ["plain,lesson"], []),
+        ("microgpt-play plugins new w", ["plain,writer"], ["plain,lesson"]),
         ("microgpt-play train --notify ", ["plain,bell", "plain,desktop"], []),
         ("microgpt-play runs show ", [], ["plain,1"]),
     ],

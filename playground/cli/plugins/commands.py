@@ -82,8 +82,8 @@ def plugins_check(file: Path, seconds: float | None, as_json: bool) -> int:
 def plugins_new(kind: str, name: str, package: bool, test: bool, folder: Path | None) -> int:
     """Write a small plugin that works, to be changed into your own.
 
-    KIND is strategy, tokenizer, dataset, metric, schedule, panel, exporter, engine or lesson.
-    NAME is what it will be called: lower case, words joined by hyphens. Nothing is ever
+    KIND is strategy, tokenizer, dataset, metric, schedule, panel, exporter, engine, lesson or
+    writer. NAME is what it will be called: lower case, words joined by hyphens. Nothing is ever
     overwritten.
     """
     from playground.cli.plugins.new import new

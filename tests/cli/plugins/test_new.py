@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from playground.catalog import HOOKS
+from playground.api import WriterError
+from playground.catalog import HOOKS, Catalog
 from playground.cli.plugins.commands import NEW_KINDS
 from playground.cli.plugins.new import template
 from playground.hooks.manager import load
@@ -75,6 +76,30 @@ def test_a_new_lesson_is_listed_and_its_test_and_its_package_keep_their_promises
     root = tmp_path / "microgpt-play-other"
     assert done.code == 0 and pytest_in(root).returncode == 0
     assert "A lesson for the microgpt playground: `other`" in (root / "README.md").read_text()
+
+
+def test_a_new_writer_is_listed_and_continues_a_prompt(play: Play, home: Path) -> None:
+    assert play("plugins", "new", "writer", "my-own").code == 0
+    done = play("writers")
+    assert (done.code, done.err) == (0, "")
+    assert re.search(r"^  my-own +continues as the letters", done.out, re.M)
+    assert "letters=24" in done.out
+    file = home / "config" / "plugins" / "my-own.py"
+    registry = load(PluginSources(files=(str(file),), entry_points=False))
+    writer = registry.make("writer", "my-own", {"letters": 4})
+    told: list[str] = []
+    written = writer.write("banana", told.append)
+    assert (written.text, written.ended, told[-1]) == ("nana", False, "nana")
+    with pytest.raises(WriterError, match="Give it a prompt"):
+        writer.write("", told.append)
+
+
+def test_a_list_of_nothing_says_so(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Catalog, "listed", lambda *_: ())
+    done = play("writers")
+    assert (done.code, done.err) == (0, "")
+    assert done.out == "There is no writer. `microgpt-play plugins new writer NAME` begins one.\n"
+    assert play("writers", "--json").out == "[]\n"
 
 
 def test_a_single_file_may_have_a_test_that_is_no_plugin(play: Play, home: Path) -> None:
