@@ -272,10 +272,15 @@ class Examination(_Process):
     """One plugin as it is: loaded and, on request, put to its contract."""
 
     def __init__(
-        self, found: Candidate | None, *, contract: bool = False, deadline: float | None = None
+        self,
+        found: Candidate | None,
+        *,
+        contract: bool = False,
+        deadline: float | None = None,
+        network: bool = False,
     ) -> None:
         """found: None for the built-ins. contract: put its contributions to their contracts,
-        too. deadline: seconds for all of it."""
+        too. deadline: seconds for all of it. network: the contracts may use the network."""
         seconds = deadline or (CONTRACT_DEADLINE if contract else DEADLINE)
         if found is None:
             sources = PluginSources(entry_points=False)
@@ -287,6 +292,7 @@ class Examination(_Process):
             "sources": dataclasses.asdict(sources),
             "plugins": found is not None,
             "contract": contract,
+            "network": network,
             "budget": 0.8 * seconds,
             "seconds": seconds,
         }

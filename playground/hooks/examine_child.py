@@ -98,7 +98,7 @@ def _contract(registry: Any, request: dict[str, Any], tell: Callable[..., None])
             continue
         tell("check", **subject, check="the collecting of its checks")
         contribution = registry.contribution(entry.kind, entry.qualified)
-        checks = contribution_checks(entry.kind, contribution)
+        checks = contribution_checks(entry.kind, contribution, request["network"])
         if not checks:
             message = f"there is no contract yet for a {entry.kind}"
             tell("finding", **subject, check="", outcome="skipped", message=message)

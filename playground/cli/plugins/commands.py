@@ -60,16 +60,22 @@ def plugins_doctor(
 @click.argument("file", type=PATH)
 @option("--seconds", type=Seconds(0.1, 3600), metavar="X",
         help="How long all of it may take (120).")  # fmt: skip
+@option("--network", is_flag=True, help="Let data sets download, and writers send (see above).")
 @option("--json", "as_json", is_flag=True, help="As JSON.")
-def plugins_check(file: Path, seconds: float | None, as_json: bool) -> int:
+def plugins_check(file: Path, seconds: float | None, network: bool, as_json: bool) -> int:
     """Hold all that a plugin FILE contributes to the contract of its kind.
 
     FILE is a Python file, or the folder of a package. It runs in a process of its own. Every
     promise is listed as kept (✓), broken (✗) or not tested (-); exit code 1 if one is broken.
+
+    Without --network, data sets are prepared as on a machine that is offline, and a writer that
+    sends something is asked for no text. With it, a writer sends about eight prompts of the check's
+    own, one of 2,000 characters, to where it says, with your key; you may have to pay for them.
     """
     from playground.cli.plugins.doctor import check
 
-    return check(Path(plugin_file(file, "FILE")), deadline=seconds, as_json=as_json)
+    path = Path(plugin_file(file, "FILE"))
+    return check(path, deadline=seconds, network=network, as_json=as_json)
 
 
 @plugins.command("new", context_settings=CONTEXT, short_help="Begin one, from a working example.")

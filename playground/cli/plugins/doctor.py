@@ -90,14 +90,18 @@ def _one(first: Candidate, sources: PluginSources, examination: Examination) -> 
     return about
 
 
-def check(path: Path, *, deadline: float | None, as_json: bool) -> int:
-    """Hold all that one file contributes to its contracts. Exit code 1 if a promise is broken."""
+def check(path: Path, *, deadline: float | None, network: bool, as_json: bool) -> int:
+    """Hold all that one file contributes to its contracts. Exit code 1 if a promise is broken.
+
+    network: what it contributes may use the network.
+    """
     found = found_at(path)
     candidate = Candidate(found.name, found.origin, frozenset(), lambda: None, path=path)
     row, problems = facts(candidate, PluginSources())
     about = Examined(found.name, found.origin)
     if not problems:
-        about = Examination(candidate, contract=True, deadline=deadline).run()
+        examination = Examination(candidate, contract=True, deadline=deadline, network=network)
+        about = examination.run()
     about.api = row["api"]
     about.problems = problems + about.problems
     if as_json:

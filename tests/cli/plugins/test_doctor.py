@@ -209,6 +209,37 @@ def test_check_names_every_promise_and_which_is_broken(play: Play, tmp_path: Pat
     assert report["trouble"] and {f["outcome"] for f in report["findings"]} >= {"failed"}
 
 
+REMOTE = """
+from playground.api import Continuation, Contribution, Outlet, hookimpl
+
+class Far:
+    def outlet(self):
+        return Outlet("https://far.example.org/v1", ("the prompt",))
+
+    def write(self, prompt, tell):
+        open({log!r}, "a").write("asked ")
+        return Continuation("far away")
+
+@hookimpl
+def microgpt_writers():
+    yield Contribution("far", "a model elsewhere", Far)
+"""
+
+
+def test_check_asks_a_writer_over_the_network_only_if_it_is_told_to(
+    play: Play, tmp_path: Path
+) -> None:
+    log, file = tmp_path / "log", tmp_path / "far.py"
+    file.write_text(REMOTE.format(log=str(log)))
+    done = play("plugins", "check", file)
+    assert done.code == 0 and not log.exists()
+    assert "- far continues-or-refuses: it sends to https://far.example.org/v1, and is" in done.out
+    assert "only with --network" in done.out
+    done = play("plugins", "check", file, "--network")
+    assert done.code == 0 and log.read_text().startswith("asked asked")
+    assert "✓ far continues-or-refuses" in done.out
+
+
 def test_check_ends_a_promise_that_never_comes_to_its_end(play: Play, tmp_path: Path) -> None:
     file = tmp_path / "stuck.py"
     file.write_text(good("stuck").replace("return list(logits)", "\n        while True: pass"))
