@@ -1,6 +1,6 @@
 """Tries every plugin of tests/hostile/endings.py with a command; prints the outcomes.
 
-The commands are `train`, `sample` and, for lessons, `plugins check`.
+The commands are `train`, `sample` and, for lessons and writers, `plugins check`.
 
     python tools/hostile.py [NAME ...]
 

@@ -13,6 +13,8 @@ from tests.hostile.kinds import Kind, write
 COMMAND = str(Path(sys.executable).parent / "microgpt-play")
 MARK = "HOSTILE_TRIAL"
 STEPS = 4
+CHECKED = ("lesson", "writer")
+"""Kinds that are used on a screen alone: the command is `plugins check`."""
 _RUN = ("--n-embd", "4", "--n-head", "2", "--block-size", "4", "--steps", str(STEPS), "--json",
         "--samples", "1", "--no-record")  # fmt: skip
 
@@ -34,7 +36,7 @@ def wrong(name: str, kind: Kind, folder: Path, seconds: float = 90) -> str:
             words += ["--strategy", name]
     else:
         words += [f"--{kind.contributes}", name]
-    if kind.contributes == "lesson":  # nobody takes one without a screen
+    if kind.contributes in CHECKED:
         words = ["plugins", "check", str(file), "--seconds", "10"]
     if kind.contributes == "dataset":
         words.remove(str(text))
@@ -55,7 +57,7 @@ def wrong(name: str, kind: Kind, folder: Path, seconds: float = 90) -> str:
 
 def _wrongs(kind: Kind, name: str, done: subprocess.CompletedProcess[str]) -> list[str]:
     found = []
-    said = done.stdout + done.stderr if kind.kind == "lesson" else done.stderr
+    said = done.stdout + done.stderr if kind.kind in CHECKED else done.stderr
     last = (said.strip().splitlines() or [""])[-1]
     if done.returncode != (1 if kind.said else 0):
         found.append(f"the exit code is {done.returncode}: {last}")

@@ -28,9 +28,16 @@ ENDINGS: dict[str, Kind] = {
     "reads-stdin": Kind("schedule", "sys.stdin.read(); time.sleep(99); return 1.0", HANGS),
     "lesson-hangs": Kind("lesson", WAITS, "and was ended"),
     "lesson-spins": Kind("lesson", "while True: pass", "and was ended"),
+    "outlet-hangs": Kind("writer", f"def outlet(self): {WAITS}", "and was ended"),
+    "write-spins": Kind(
+        "writer", "def write(self, prompt, tell):\n    while True: pass", "and was ended"
+    ),
     # ------------------------------------------------ ends the process
     "lesson-os-exit": Kind("lesson", "os._exit(0)", "it ended the process"),
     "lesson-segfaults": Kind("lesson", "ctypes.string_at(0)", "it ended the process"),
+    "write-os-exit": Kind(
+        "writer", "def write(self, prompt, tell): os._exit(0)", "it ended the process"
+    ),
     "strategy-os-exit": Kind("strategy", "os._exit(0)", "ended by itself, with exit code 0, while"),
     "schedule-os-exit": Kind("schedule", "os._exit(0)", "ended by itself, with exit code 0, while"),
     "metric-os-exit": Kind("metric", "os._exit(0)", "ended by itself, with exit code 0, while"),
@@ -47,6 +54,23 @@ ENDINGS: dict[str, Kind] = {
     "alarms": Kind("schedule", "signal.alarm(1); time.sleep(3); return 1.0", "SIGALRM"),
     "kills": Kind("schedule", "os.kill(os.getpid(), 9)", "SIGKILL"),
     "interrupts": Kind("schedule", "os.kill(os.getpid(), 15); time.sleep(3)", "SIGTERM"),
+    # ------------------------------------------------ what a writer gives
+    "evil-outlet": Kind(
+        "writer", "def outlet(self): return Outlet(T('https://x'), (T('x'),))", "Found: SystemExit"
+    ),
+    "evil-outlets": Kind(
+        "writer", "def outlet(self): return evil(Outlet)('https://x', ('x',))", "Found: SystemExit"
+    ),
+    "evil-continuation": Kind(
+        "writer",
+        "def write(self, prompt, tell): return Continuation(T('x'), dollars=F(1.0))",
+        "Found: SystemExit",
+    ),
+    "evil-refusal": Kind(
+        "writer",
+        "def write(self, prompt, tell): raise evil(WriterError)(T('x'), T('y'))",
+        "Found: SystemExit",
+    ),
     # ------------------------------------------------ at the end
     "at-exit-zero": Kind("schedule", "atexit.register(os._exit, 0); raise ValueError('x')", "x"),
     "at-exit-hangs": Kind("schedule", "atexit.register(time.sleep, 99); return 1.0"),
@@ -82,6 +106,6 @@ ENDINGS: dict[str, Kind] = {
 
 FEW = (
     "strategy-hangs", "str-hangs", "schedule-os-exit", "segfaults", "at-exit-zero", "fork-goes-on",
-    "fork-stays", "no-streams", "lesson-os-exit",
+    "fork-stays", "no-streams", "lesson-os-exit", "write-os-exit", "evil-outlet",
 )  # fmt: skip
 """Those that the suite tries; tools/hostile.py tries all."""

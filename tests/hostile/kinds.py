@@ -19,8 +19,8 @@ import asyncio, atexit, ctypes, os, signal, sys, threading, time
 from microgpt.tokenizer import CharTokenizer, UnknownTextError
 from microgpt.vector_engine import VectorEngine
 from playground.api import (
-    Choose, Contribution, DatasetError, Do, ExportError, Knob, Knobs, Lesson, Number, Provenance,
-    Tell, hookimpl,
+    Choose, Continuation, Contribution, DatasetError, Do, ExportError, Knob, Knobs, Lesson, Number,
+    Outlet, Provenance, Tell, WriterError, hookimpl,
 )
 
 def die(*args, **named):
@@ -61,6 +61,7 @@ HOOKS = {
     "engine": "microgpt_engines",
     "exporter": "microgpt_exporters",
     "lesson": "microgpt_lessons",
+    "writer": "microgpt_writers",
 }
 
 _CLASSES = {
@@ -79,6 +80,10 @@ _CLASSES = {
     "engine": "class Bad(VectorEngine):\n    train = None\n{body}",
     "exporter": "class Bad:\n    def export(self, run, path, progress):\n{body}",
     "lesson": "def Bad():\n    def text(facts):\n{body}\n    return Lesson('x', [Tell(text), Tell('y')])",
+    "writer": (
+        "class Bad:\n    def outlet(self): return None\n"
+        "    def write(self, prompt, tell): return Continuation(prompt)\n{body}"
+    ),
 }
 
 
@@ -102,7 +107,7 @@ def source(name: str, kind: Kind) -> str:
     """The text of the plugin's file."""
     if kind.body.startswith("@"):
         return EVIL + kind.body[1:]
-    whole = kind.kind in ("tokenizer", "dataset", "engine")
+    whole = kind.kind in ("tokenizer", "dataset", "engine", "writer")
     body = indent(kind.body, "    " if whole else "        ")
     hook = HOOKS[kind.contributes]
     return (

@@ -98,6 +98,22 @@ def test_a_lesson_and_what_a_learner_did_are_told_as_text(tmp_path: Path) -> Non
     assert "\ncar" not in said and "\nline" not in said
 
 
+def test_what_a_writer_says_of_itself_is_told_as_text(tmp_path: Path) -> None:
+    writer = tmp_path / "bad.py"
+    writer.write_text(
+        "from playground.api import Contribution, Outlet, hookimpl\n\nclass Bad:\n"
+        f"    def outlet(self): return Outlet('https://x.org/' + {evil()!a}, ({evil()!a},))\n"
+        "    def write(self, prompt, tell): raise SystemExit\n\n@hookimpl\n"
+        "def microgpt_writers():\n"
+        f"    yield Contribution('bad', {evil('a writer')!a}, Bad)\n",
+        encoding="utf-8",
+    )
+    home = tmp_path / "home"
+    assert "]0;evil" in of_a_command(home, "writers", "--plugin", writer)
+    said = of_a_command(home, "plugins", "check", writer, code=1)
+    assert "bad outlet-is-said: Promised" in said and "1 broken" in said
+
+
 def test_python_m_microgpt_prints_samples_and_arguments_as_text(tmp_path: Path) -> None:
     text = tmp_path / "learnt.txt"
     text.write_text(LEARNT, encoding="utf-8")

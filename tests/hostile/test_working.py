@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from playground.catalog import Kind
 from playground.hooks.manager import load
 from playground.hooks.registry import Registry
 from playground.hooks.sources import PluginSources
@@ -240,13 +241,19 @@ async def test_a_plugin_that_never_returns_is_named_and_the_lab_works_on(
 
 
 @pytest.mark.parametrize(
-    ("name", "promise"), [("global-random", "global-random-state"), ("mutates", "arguments-stay")]
+    ("kind", "name", "promise"),
+    [
+        ("strategy", "global-random", "global-random-state"),
+        ("strategy", "mutates", "arguments-stay"),
+        ("writer", "writer-sends", "sends-nothing-unsaid"),
+        ("writer", "writer-raises", "continues-or-refuses"),
+    ],
 )
 def test_the_contract_finds_faults_that_only_show_at_work(
-    working: Registry, name: str, promise: str
+    working: Registry, kind: Kind, name: str, promise: str
 ) -> None:
     broken = []
-    for check in contribution_checks("strategy", working.contribution("strategy", name)):
+    for check in contribution_checks(kind, working.contribution(kind, name)):
         try:
             check()
         except Exception:
