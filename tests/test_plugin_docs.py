@@ -367,7 +367,7 @@ def test_keys_of_the_guide_are_those_of_the_main_screen() -> None:
     bound = {binding.key: action_name(binding.action) for binding in MAIN_BINDINGS}
     leads = [bound[key] for _, key in rows]
     assert leads == ["tokenizers", "datasets", "chain", "engines", "settings", "metrics",
-                     "plugin-panel", "export", "tour"]  # fmt: skip
+                     "plugin-panel", "export", "tour", "beside"]  # fmt: skip
 
 
 def test_the_commands_of_the_tutorial_do_what_it_says(tmp_path: Path) -> None:

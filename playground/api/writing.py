@@ -54,8 +54,8 @@ class Writer(Protocol):
     wait for a network; a person who gives up ends that process."""
 
     def outlet(self) -> Outlet | None:
-        """What `write` would send, and for where; None if nothing leaves this machine. Quick: no
-        network is used, and no key is read."""
+        """What `write` would send, and for where; None if it sends nothing, not even to a server
+        on this machine. Quick: no network is used, and no key is read."""
 
     def write(self, prompt: str, tell: Callable[[str], None]) -> Continuation:
         """Continue the prompt, which may be "". Nothing is sent but what `outlet` says.

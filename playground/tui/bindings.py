@@ -102,7 +102,7 @@ MAIN_BINDINGS = [
          LOOK),
     _key("y", "dialog('probes')", "probes", "Prompts that are asked again and again, and how the "
          "answers change", DATA, show=False),
-    _key("B", "dialog('beside')", "another model", "Another model beside this one: the same prompt "
+    _key("O", "dialog('beside')", "another model", "Another model beside this one: the same prompt "
          "to both", DATA, show=False),
     _key("u", "undo", "undo", "Take back what was done to the weights at this step; or else return "
          "to the run before this one", DATA, show=False),

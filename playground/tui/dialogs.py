@@ -20,7 +20,6 @@ from playground.tui.key_order import OrderedApp
 
 if TYPE_CHECKING:
     from playground.lab.race import Race
-    from playground.tui.screens.beside.screen import View
     from playground.tui.screens.inside.state import InsideState, Place
     from playground.tui.screens.pick.datasets import DatasetScreen, Typed
     from playground.tui.screens.runs.screen import RunChoice
@@ -244,12 +243,12 @@ class Dialogs:
         if self._ready():
             await self._answer(ScoreScreen(self._controller))
 
-    async def beside(self, view: View = "prompt") -> None:
+    async def beside(self) -> None:
         """Show another model beside the run's own."""
         from playground.tui.screens.beside.screen import BesideScreen
 
         if self._ready():
-            await self._answer(BesideScreen(self._controller, view))
+            await self._answer(BesideScreen(self._controller))
 
     async def patch(self) -> None:
         """Find which activation carries the difference between two texts."""

@@ -34,7 +34,7 @@ _USES: dict[str, str] = {
     "exporter": "press x and choose it",
     "engine": "press e and choose it",
     "lesson": "in the playground, T lists it",
-    "writer": "press B and choose it",
+    "writer": "press O and choose it",
 }
 """How to use a contribution in the playground, by its kind."""
 
