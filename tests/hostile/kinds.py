@@ -299,6 +299,25 @@ VALUES: dict[str, Kind] = {
     "int-answer": Kind("lesson", "@" + _named(
         "Contribution('int-answer', 'x', lambda: Lesson('x', [Number('x', answer=lambda f: I(3), "
         "why=T('y')), Tell('x')]))", HOOKS["lesson"])[1:]),
+    # ------------------------------------------------ writers
+    "text-written": Kind("writer", "def write(self, prompt, tell): return Continuation(T('x'))"),
+    "text-told-so-far": Kind("writer", "def write(self, prompt, tell):\n    tell(T('x'))\n    return Continuation('x')"),
+    "evil-continuation": Kind("writer", "def write(self, prompt, tell): return evil(Continuation)('x')", "a Continuation, not Evil"),
+    "no-continuation": Kind("writer", "def write(self, prompt, tell): return 'x'", "a Continuation, not str"),
+    "int-written": Kind("writer", "def write(self, prompt, tell): return Continuation('x', tokens_written=I(3))"),
+    "minus-written": Kind("writer", "def write(self, prompt, tell): return Continuation('x', tokens_read=-1)", "0 or more"),
+    "true-written": Kind("writer", "def write(self, prompt, tell): return Continuation('x', tokens_read=True)", "must be a count"),
+    "nan-dollars": Kind("writer", "def write(self, prompt, tell): return Continuation('x', dollars=float('nan'))", "must be a price"),
+    "huge-dollars": Kind("writer", "def write(self, prompt, tell): return Continuation('x', dollars=10**400)", "OverflowError|must be a price"),
+    "text-ended": Kind("writer", "def write(self, prompt, tell): return Continuation('x', ended=T('y'))"),
+    "evil-writer-error": Kind("writer", "def write(self, prompt, tell): raise evil(WriterError, '__str__')('x', 'y')", "Evil|end the program"),
+    "write-keyboard": Kind("writer", "def write(self, prompt, tell): raise KeyboardInterrupt('x')", "KeyboardInterrupt: x"),
+    "write-exit": Kind("writer", "def write(self, prompt, tell): sys.exit(0)", ENDS),
+    "write-error": Kind("writer", "def write(self, prompt, tell): raise E('x')", UNSHOWN),
+    "evil-outlet": Kind("writer", "def outlet(self): return evil(Outlet)('a', ('b',))", "an Outlet or None, not Evil"),
+    "text-outlet": Kind("writer", "def outlet(self): return Outlet(T('a'), ('b',))"),
+    "long-outlet": Kind("writer", "def outlet(self): return Outlet('http://a', ('b',) * 99)", "1 to 20 things"),
+    "late-outlet": Kind("writer", "count = 0\ndef outlet(self):\n    self.count += 1\n    Bad.count += 1\n    return Outlet('http://a', (str(Bad.count),))", "not what you agreed to"),
     # ------------------------------------------------ what is contributed
     "evil-name": Kind("strategy", "@" + GOOD + _named(
         "Contribution(T('evil-name'), T('x'), Good, None, (T('json'),))", HOOKS["strategy"])[1:]),

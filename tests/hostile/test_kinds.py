@@ -15,10 +15,14 @@ from playground.hooks.manager import load
 from playground.hooks.registry import Registry
 from playground.hooks.sources import PluginSources
 from playground.lab.protocol import pipe
-from playground.lab.protocol.failures import LabError
+from playground.lab.protocol.commands import Write
+from playground.lab.protocol.failures import LabError, Progress
 from playground.lab.protocol.frames import FrameRequest, PanelView
 from playground.lab.protocol.lessons import LessonPlace
 from playground.lab.protocol.sampling import Link, Measuring, MetricChoice, Sampling
+from playground.lab.protocol.writing import WriterChoice
+from playground.lab.run import writing
+from playground.lab.run.guard import Activity
 from playground.lab.session import Session
 from playground.lab.spec import RunSpec
 from tests.hostile.kinds import LOADED, VALUES, Kind, write
@@ -89,6 +93,15 @@ def teaches(session: Session, name: str, _: Path) -> None:
         assert session.teacher.judge(step.place, 3).right
 
 
+def writes(registry: Registry, name: str) -> None:
+    activity, choice = Activity(), WriterChoice(name)
+    agreed = writing.leaving(registry, choice, activity)
+    told: list[Progress] = []
+    written = writing.write(registry, Write(choice, "an", agreed), told.append, activity)
+    for sent in (agreed, *told, written):
+        assert pipe.receive_from(pipe.pack(sent)) == sent
+
+
 def trains(session: Session, _: str, __: Path) -> None:
     while session.advance():
         pass
@@ -126,8 +139,11 @@ def test_a_hostile_value_or_exception_is_named_or_read_and_the_run_goes_on(
     kind, told = VALUES[name], ""
     session: Session | None = None
     try:
-        session = opened(spec, registry, kind, name)
-        does(session, kind, name, tmp_path)
+        if kind.contributes == "writer":  # which has a process of its own, without a run
+            writes(registry, name)
+        else:
+            session = opened(spec, registry, kind, name)
+            does(session, kind, name, tmp_path)
     except LabError as error:
         failure = error.failure
         told = f"{failure.title} {failure.message}"

@@ -210,12 +210,44 @@ def _spread(chances: list[float]) -> Spread:
     return Spread(len(some), math.exp(-sum(chance * math.log(chance) for chance in some)))
 
 
+class ScriptedWriting:
+    """Writers that take no time: each continues a prompt with `text`."""
+
+    def __init__(self) -> None:
+        self.leaves = Leaving("https://a.example/v1", ("the prompt", "a name"), "the air")
+        """What leaves the machine; of a writer with the knob "here" set, nothing."""
+        self.text = " and [b]more[/b]\x1b[2J"
+        self.trouble: dict[str, Failure] = {}
+        """Why a prompt is not continued."""
+        self.gate: asyncio.Event | None = None
+        """The event that each text waits for, if any; half of it is there before."""
+        self.asked: list[str] = []
+        self.ended = 0
+
+    async def leaving(self, choice: WriterChoice) -> Leaving:
+        return Leaving() if choice.options.get("here") else self.leaves
+
+    async def write(self, choice: WriterChoice, prompt: str, agreed: Leaving, tell) -> Written:
+        assert agreed == await self.leaving(choice)
+        self.asked.append(prompt)
+        if prompt in self.trouble:
+            raise LabError(self.trouble[prompt])
+        tell(self.text[: len(self.text) // 2])
+        if self.gate is not None:
+            await self.gate.wait()
+        return Written(prompt, self.text, True, 1.25, 0.5, 12, 9, 0.000012, "small-2")
+
+    def end(self) -> None:
+        self.ended += 1
+
+
 class ScriptedLab:
     """A Lab whose steps take no time; after `run` each frame is `stride` steps further."""
 
     def __init__(self, listener: Callable[[LabEvent], None], stride: int = 7) -> None:
         self.listener = listener
         self.stride = stride
+        self.writing = ScriptedWriting()
         self.info: RunInfo | None = None
         self.catalog: Catalog | None = CATALOG
         self.calls: list[tuple[object, ...]] = []
@@ -747,6 +779,12 @@ class ScriptedLab:
 
     async def probes(self) -> ProbesState:
         return self.asked
+
+    async def probes_timed(self) -> tuple[ProbesState, float | None]:
+        return self.asked, 0.003
+
+    async def sample_timed(self) -> tuple[SampleBatch, float]:
+        return await self.sample(), 0.0042
 
     async def checkpoint(self) -> Checkpoint:
         assert self.info is not None
