@@ -11,19 +11,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))  # for faults.py, beside the tests
 
-from faults import KEY
-
-OTHER_SECRETS = ("hunter22secret",)
-
-
-class Seen:
-    """Every text that came out of a writer."""
-
-    def __init__(self) -> None:
-        self.texts: list[str] = []
-
-    def add(self, *texts: object) -> None:
-        self.texts += map(str, texts)
+from faults import KEY, OTHER_SECRETS, Seen
 
 
 @pytest.fixture(autouse=True)

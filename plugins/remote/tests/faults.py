@@ -16,6 +16,17 @@ from email.utils import formatdate
 from typing import Any
 
 KEY = "sk-test/Ab+3_xYz9-qrstuvWXYZ012345"
+OTHER_SECRETS = ("hunter22secret",)
+
+
+class Seen:
+    """Every text that came out of a writer."""
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+
+    def add(self, *texts: object) -> None:
+        self.texts += map(str, texts)
 
 
 @dataclass
@@ -192,6 +203,10 @@ FAULTS = (
     fault("proxy of no kind", None, "The proxy cannot be used", "proxy.example", "https_proxy",
           address="https://models.example/v1",
           environ={"https_proxy": "ftp://ann:hunter22secret@proxy.example:3128"}),
+    fault("SOCKS without its library", None, "The proxy does not help", "socksio",
+          address="https://models.example/v1", environ={"all_proxy": "socks5://proxy.example:1080"}),
+    fault("no certificates", None, "The certificates cannot be read", "SSL_CERT_FILE",
+          address="https://models.example/v1", environ={"SSL_CERT_FILE": "/nowhere.pem"}),
     # ------------------------------------------------------------ no answer
     fault("name not found", None, "The host is not found", "nowhere.invalid", "spelling",
           address="https://nowhere.invalid/v1"),
@@ -279,6 +294,13 @@ FAULTS = (
           "The server refuses", "Overloaded [the key]"),
     fault("error as text in the stream", stream({"error": "model runner has stopped"}),
           "The server refuses", "runner has stopped"),
+    fault("error beside choices in the stream",
+          stream(piece("Hello"), piece("", "error") | {"error": {"code": 502, "message": "Gone"}}),
+          "The server refuses", "Gone"),
+    fault("error in a choice",
+          answer({"choices": [{"error": {"message": "Too hot"}, "message": {"content": ""}}]}),
+          "The server refuses", "Too hot"),
+    fault("an end for an error", stream(piece("Hello"), piece("", "error")), "The server refuses"),
     fault("garbage", lambda r: stream(piece("Hello"), f"data: {{{r.key}"), "cannot be read"),
     fault("lines of no kind", http(200, "hello\nworld\n", "text/event-stream"), "holds no text"),
     fault("endless comments", lambda _: endless(STREAM, b": wait\n" * 9000),

@@ -18,12 +18,12 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from conftest import Seen
 from faults import (
     FAULTS,
     KEY,
     STREAM,
     Fault,
+    Seen,
     Server,
     answer,
     endless,
@@ -304,6 +304,17 @@ def test_an_endless_text_is_cut(ask: Ask) -> None:
     assert not result.ended
 
 
+def test_a_text_that_is_cut_at_the_most_bytes_is_kept(
+    ask: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from microgpt_play_remote import exchange
+
+    monkeypatch.setattr(exchange, "MOST_BYTES", 1000)
+    result, _ = ask(lambda _: endless(STREAM, events(piece("a"))))
+    assert set(result.text) == {"a"}
+    assert not result.ended
+
+
 @pytest.mark.parametrize(
     "usage",
     [
@@ -383,9 +394,8 @@ def test_a_repeated_prompt_is_taken_off_and_nothing_else(prompt, text, kept) -> 
 
 
 def test_the_repetition_is_not_shown_while_it_comes(ask: Ask) -> None:
-    result, told = ask(
-        stream(*map(piece, ("On", "ce upon a", " time", " lived")), piece("", "stop"))
-    )
+    parts = map(piece, ("On", "ce upon a", " time", " lived"))
+    result, told = ask(stream(*parts, piece("", "stop")), key_from="none")
     assert (result.text, told) == (" lived", [" lived"])
 
 

@@ -6,7 +6,14 @@ import math
 from typing import Any
 
 from microgpt_play_remote.redaction import Redactor
-from microgpt_play_remote.refusals import as_object, error_in, excerpt, quoted, spoken
+from microgpt_play_remote.refusals import (
+    ServerError,
+    as_object,
+    error_in,
+    excerpt,
+    quoted,
+    spoken,
+)
 from playground.api import Continuation, WriterError
 
 LONGEST = 20_000
@@ -62,6 +69,8 @@ class Answer:
 
     def _take_choice(self, choice: dict[str, Any]) -> None:
         self.heard = True
+        if (error := error_in({"error": choice.get("error")})) is not None:
+            raise spoken(error, self._place, self._redact)
         said = choice.get("delta", choice.get("message"))
         if isinstance(said, dict):
             piece = said.get("content")
@@ -71,6 +80,8 @@ class Answer:
             piece = choice.get("text")
         self._add(self._text_of(piece))
         reason = choice.get("finish_reason")
+        if reason == "error":
+            raise spoken(ServerError(""), self._place, self._redact)
         if isinstance(reason, str) and reason:
             self.finished, self._reason = True, reason
 

@@ -249,13 +249,15 @@ class Exchange:
 
     def _fault(self, error: Exception, reply: Reply | None) -> WriterError:
         causes = tuple(_causes(error))
+        if not hasattr(self, "deadline"):
+            return self._not_ready(error)
         if isinstance(error, httpx.ConnectTimeout):
             return WriterError(
                 "There is no connection",
                 f"{self.place} did not take a connection within {self._patience:g} seconds. "
                 "Check the address, and whether a firewall stands between.",
             )
-        if self._is_over(error):
+        if self.deadline.over or isinstance(error, httpx.TimeoutException):
             return self.too_long(reply)
         if isinstance(error, httpx.ProxyError):
             return self._no_proxy("it refuses to pass this on. It may want a name and a password.")
@@ -291,9 +293,20 @@ class Exchange:
             f"{type(error).__name__}. Check the address and the proxy.",
         )
 
-    def _is_over(self, error: Exception) -> bool:
-        deadline: Deadline | None = getattr(self, "deadline", None)
-        return isinstance(error, httpx.TimeoutException) or (deadline is not None and deadline.over)
+    def _not_ready(self, error: Exception) -> WriterError:
+        """Why nothing can be asked at all."""
+        if isinstance(error, ImportError):
+            return self._no_proxy(
+                "it is a SOCKS proxy, which needs the library socksio: python -m pip install "
+                "socksio."
+            )
+        if isinstance(error, OSError):
+            return WriterError(
+                "The certificates cannot be read",
+                "SSL_CERT_FILE or SSL_CERT_DIR names something that holds no certificates "
+                f"({type(error).__name__}). Correct the variable, or take it away.",
+            )
+        return self._no_proxy(f"its address is not understood ({type(error).__name__}).")
 
     def too_long(self, reply: Reply | None) -> WriterError:
         """Why the question was given up when its time was over."""

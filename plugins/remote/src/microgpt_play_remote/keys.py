@@ -64,23 +64,30 @@ def read_key(source: Source, name: str) -> Secret | None:
     """The key; None if none is to be sent. Raises WriterError."""
     if source == "none":
         return None
+    key = Secret((_from_environment if source == "environment" else _from_keyring)(name).strip())
+    if wrong := _wrong(key, source, name):
+        raise wrong
+    return key
+
+
+def _wrong(key: Secret, source: Source, name: str) -> WriterError | None:
+    """Why this cannot be a key; None if it can be one."""
     where = source_in_words(source, name)
-    text = (_from_environment if source == "environment" else _from_keyring)(name)
-    if not (key := text.strip()):
-        raise WriterError("There is no key", f"{_capital(where)} is empty. {_how(source, name)}")
-    if any(not "!" <= letter <= "~" for letter in key):
-        raise WriterError(
+    if not (text := key.reveal()):
+        return WriterError("There is no key", f"{_capital(where)} is empty. {_how(source, name)}")
+    if any(not "!" <= letter <= "~" for letter in text):
+        return WriterError(
             "That is no key",
             f"What {where} holds has a space, a line end or a character beyond ASCII, which no "
             "header may have. Copy the key once more.",
         )
-    if not SHORTEST <= len(key) <= LONGEST:
-        raise WriterError(
+    if not SHORTEST <= len(text) <= LONGEST:
+        return WriterError(
             "That is no key",
-            f"What {where} holds has {len(key)} characters; a key has {SHORTEST} to {LONGEST:,}. "
+            f"What {where} holds has {len(text)} characters; a key has {SHORTEST} to {LONGEST:,}. "
             "For a server that needs no key, set key_from to none.",
         )
-    return Secret(key)
+    return None
 
 
 def _from_environment(name: str) -> str:

@@ -19,11 +19,14 @@ _LONGEST_WAIT = 366 * 24 * 3600
 _FIELD = ("error", "message", "messege", "detail", "msg")
 """Where errors keep their words, the likeliest first; "messege" is ModelsLab's."""
 _SPENT = re.compile(
-    r"insufficient|exceeded your current quota|billing|credit|balance|fund|payment|subscri|wallet",
-    re.I,
+    r"insufficient_(?:quota|credit|funds|balance)|exceeded your current quota|\bbilling|"
+    r"\bcredits?\b|\bbalance\b|\bfunds\b|\bpayment|subscription|\bwallet\b",
+    re.IGNORECASE,
 )
-_NO_KEY = re.compile(r"api[ _-]?key|unauthori[sz]ed|authenti|invalid[ _]key|access token", re.I)
-_TOO_MANY = re.compile(r"rate.?limit|too many|limit (?:is )?(?:exceeded|reached)|throttl", re.I)
+_NO_KEY = re.compile(
+    r"api[ _-]?key|unauthori[sz]ed|authenti|invalid[ _]key|access token", re.IGNORECASE
+)
+_TOO_MANY = re.compile(r"rate.?limit|too many requests|request limit|throttl", re.IGNORECASE)
 _NO_MODEL = re.compile(
     r"model\b.{0,100}?\b(?:not found|does ?n[o']t exist|not exist|unknown|invalid)", re.I
 )
@@ -46,14 +49,16 @@ def error_in(answer: object) -> ServerError | None:
     Known are {"error": {...}} of OpenAI, {"error": "..."} of Ollama, {"object": "error", ...} of
     vLLM, {"detail": ...} of FastAPI and {"status": "error", "message": ...} of ModelsLab.
     """
-    if not isinstance(answer, dict) or answer.get("choices"):
+    if not isinstance(answer, dict):
         return None
-    inner = answer.get("error")
+    inner = answer.get("error")  # OpenRouter sends it together with choices
     if inner:
         held = inner if isinstance(inner, dict) else {}
         codes = (held.get("code"), held.get("type"))
         words = _words(inner) or _words(answer)
         return ServerError(words, _joined(codes), str(held.get("param") or ""))
+    if answer.get("choices"):
+        return None
     said = str(answer.get("status", "")).lower() in ("error", "failed")
     if said or answer.get("object") == "error" or "detail" in answer:
         return ServerError(_words(answer), _joined((answer.get("code"), answer.get("type"))))
@@ -154,7 +159,7 @@ def refused(
         return _redirected(status, headers, place, redact)
     if status == 402 or (status in (403, 429) and _SPENT.search(words)):
         return spoken(
-            ServerError(error.message if error else "", "insufficient"), place, redact, status
+            ServerError(error.message if error else "", "insufficient_quota"), place, redact, status
         )
     if status == 401:
         return _no_key(place, status, said)

@@ -76,7 +76,7 @@ class Remote:
         if order.reasoning:
             limits += f", with the reasoning effort {order.reasoning!r}"
         sends = (
-            "the prompt",
+            f'the prompt, or for an empty one "{BEGIN}"' if order.chat else "the prompt",
             f"the name of the model, {order.model}",
             *((f'the instruction "{INSTRUCTION}"',) if order.chat else ()),
             limits,
@@ -256,7 +256,13 @@ def _values(reply: Reply, place: str, redact: Redactor, answer: Answer) -> Itera
     except WriterError:
         if not answer.finished:
             raise
-    if garbage and not answer.finished:
+    if answer.finished or not garbage:
+        return
+    if reply.full and answer.size:  # the last line alone is broken
+        answer.cut = True
+    elif reply.full:
+        raise _endless(place, reply.bytes)
+    else:
         raise WriterError(
             "The answer cannot be read",
             f"{place} sends something that is no JSON, or JSON that breaks off. Check the address, "
