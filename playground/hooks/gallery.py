@@ -85,6 +85,13 @@ GALLERY = (
         "exporter", "tensorboard", "microgpt-play-tensorboard", "tensorboard",
         "a folder for TensorBoard: losses, metrics, weights, samples",
     ),
+    *(
+        Offer("writer", name, "microgpt-play-remote", "remote", summary)
+        for name, summary in (
+            ("openai", "a model behind an OpenAI-compatible address, here or elsewhere"),
+            ("modelslab", "a model of ModelsLab's"),
+        )
+    ),
 )  # fmt: skip
 
 _SELF = "microgpt-play"
