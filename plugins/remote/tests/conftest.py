@@ -34,7 +34,8 @@ def seen(
     caplog.set_level(logging.DEBUG)
     seen = Seen()
     yield seen
-    seen.add(caplog.text, *capfd.readouterr())
+    seen.add(*(record.getMessage() for record in caplog.get_records("call")))
+    seen.add(*capfd.readouterr())
     for path in tmp_path.rglob("*"):
         seen.add(path)
         if path.is_file() and path.name != ".netrc":

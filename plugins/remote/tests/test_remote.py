@@ -26,6 +26,7 @@ from faults import (
     Seen,
     Server,
     answer,
+    drip,
     endless,
     error,
     events,
@@ -39,6 +40,7 @@ from hypothesis import strategies as st
 import microgpt_play_remote
 from microgpt_play_remote import ModelsLabKnobs, OpenAIKnobs, modelslab, openai
 from microgpt_play_remote.answers import LONGEST, without_prompt
+from microgpt_play_remote.events import lines, values
 from microgpt_play_remote.redaction import Redactor
 from microgpt_play_remote.writer import BEGIN, Remote
 from playground.api import Continuation, WriterError
@@ -237,6 +239,11 @@ def test_a_proxy_of_the_environment_is_used_without_the_key(
     assert KEY.encode() not in met[0]
 
 
+def test_this_machine_is_asked_without_a_proxy(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", "http://proxy.example:3128")
+    assert ask(WHOLE)[0].text == " there was"
+
+
 def test_the_name_and_password_of_netrc_are_not_sent(ask: Ask, tmp_path: Path) -> None:
     (tmp_path / ".netrc").write_text("machine 127.0.0.1 login ann password hunter22secret\n")
     (tmp_path / ".netrc").chmod(0o600)
@@ -291,6 +298,29 @@ def test_events_without_a_line_between_them_and_without_done(ask: Ask) -> None:
 
 def test_a_whole_text_is_kept_if_only_the_rest_of_the_stream_is_lost(ask: Ask) -> None:
     assert ask(stream(piece(" all", "stop"), "data: {broken", done=False))[0].text == " all"
+
+
+def test_a_whole_text_is_kept_if_the_connection_breaks_after_it(ask: Ask) -> None:
+    said = events(piece(" all", "stop"))
+    head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+    assert ask(head + b"%x\r\n%b\r\n40\r\ndat" % (len(said), said))[0].text == " all"
+
+
+def test_a_whole_text_is_not_held_up_by_a_stream_that_stays_open(
+    ask: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from microgpt_play_remote import exchange
+
+    monkeypatch.setattr(exchange, "GRACE", 0.1)
+    began = time.monotonic()
+    assert ask(lambda _: drip(STREAM + events(piece(" all", "stop"))))[0].text == " all"
+    assert time.monotonic() - began < 3
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_an_event_of_several_lines_is_one_value(end: str) -> None:
+    said = f"data: [1,{end}data: 2]{end}{end}data: 3".encode()
+    assert list(values(lines(said[at : at + 1] for at in range(len(said))))) == [[1, 2], 3]
 
 
 def test_a_packed_answer_is_unpacked(ask: Ask) -> None:

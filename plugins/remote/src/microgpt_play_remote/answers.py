@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 from microgpt_play_remote.redaction import Redactor
@@ -203,7 +202,7 @@ def _dollars(
     cost: object, read: int | None, written: int | None, prices: tuple[float, float]
 ) -> float | None:
     """What the server says that it costs, or else what the prices say; None if neither does."""
-    if type(cost) in (int, float) and 0 <= cost <= _MOST_DOLLARS and math.isfinite(cost):  # type: ignore[operator, arg-type]
+    if type(cost) in (int, float) and 0 <= cost <= _MOST_DOLLARS:  # type: ignore[operator]
         return float(cost)  # type: ignore[arg-type]
     if read is None or written is None or not all(prices):
         return None

@@ -25,6 +25,8 @@ from playground.api import WriterError
 
 MOST_BYTES = 4_000_000
 """Of an answer, unpacked."""
+GRACE = 2.0
+"""Seconds for the count of tokens, which comes after a text that has ended."""
 _LOGGERS = (
     "httpx", "httpcore.connection", "httpcore.http11", "httpcore.http2", "httpcore.proxy",
     "httpcore.socks",
@@ -41,9 +43,21 @@ class Deadline:
         self._end = time.monotonic() + seconds
         self._shut_down = False
         self._sockets: list[socket.socket] = []
-        self._timer = threading.Timer(seconds, self._shut)
-        self._timer.daemon = True
-        self._timer.start()
+        self._timer = self._started(seconds)
+
+    def _started(self, seconds: float) -> threading.Timer:
+        timer = threading.Timer(seconds, self._shut)
+        timer.daemon = True
+        timer.start()
+        return timer
+
+    def shorten(self, seconds: float) -> None:
+        """Let the time be over after these seconds, if it is not over before."""
+        end = time.monotonic() + seconds
+        if end < self._end:
+            self._end = end
+            self._timer.cancel()
+            self._timer = self._started(seconds)
 
     @property
     def over(self) -> bool:
@@ -174,6 +188,7 @@ class Exchange:
         self._auth = None if key is None else _Bearer(key)
         self._redact = redact
         self._patience = patience
+        self._winding_up = False
         self._stack = contextlib.ExitStack()
 
     def __enter__(self) -> Exchange:
@@ -231,6 +246,12 @@ class Exchange:
             return self._client.send(request, stream=True, auth=self._auth)
 
         return Reply(self, self.guarded(send))
+
+    def wind_up(self) -> None:
+        """Wait a moment more and no longer, since the text is there."""
+        if not self._winding_up:
+            self._winding_up = True
+            self.deadline.shorten(GRACE)
 
     def _watch(self, name: str, info: Mapping[str, Any]) -> None:
         if name.endswith("connect_tcp.complete"):

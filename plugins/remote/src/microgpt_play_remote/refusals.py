@@ -49,6 +49,8 @@ def error_in(answer: object) -> ServerError | None:
     Known are {"error": {...}} of OpenAI, {"error": "..."} of Ollama, {"object": "error", ...} of
     vLLM, {"detail": ...} of FastAPI and {"status": "error", "message": ...} of ModelsLab.
     """
+    if isinstance(answer, list) and len(answer) == 1:  # as Google writes it
+        answer = answer[0]
     if not isinstance(answer, dict):
         return None
     inner = answer.get("error")  # OpenRouter sends it together with choices

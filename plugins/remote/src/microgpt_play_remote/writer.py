@@ -117,6 +117,8 @@ class Remote:
                     if len(text) > len(told):
                         told = text
                         tell(told)
+                    if answer.finished:
+                        exchange.wind_up()
                     if answer.cut or len(told) == LONGEST:
                         answer.cut = True
                         break
