@@ -606,11 +606,13 @@ def test_the_playground_finds_it_as_an_installed_plugin() -> None:
     assert not found["openai"].missing
 
 
-def test_neither_httpx_nor_keyring_is_loaded_before_a_writer_is_asked() -> None:
+def test_httpx_is_loaded_by_the_factory_alone_and_the_keyring_when_it_is_asked() -> None:
     code = (
         "import sys, microgpt_play_remote as plugin\n"
-        "for one in plugin.microgpt_writers():\n"
+        "declared = list(plugin.microgpt_writers())\n"
+        "early = 'httpx' in sys.modules\n"
+        "for one in declared:\n"
         "    one.factory(one.knobs()).outlet()\n"
-        "sys.exit(any(name in sys.modules for name in ('httpx', 'keyring')))"
+        "sys.exit(early or 'keyring' in sys.modules or 'httpx' not in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

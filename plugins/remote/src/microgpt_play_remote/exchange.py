@@ -1,6 +1,6 @@
 """One question over HTTP, with an end to every wait and a reason for every failure.
 
-httpx is imported with this module, so the module is imported when a writer is asked and not
+httpx is imported with this module, so the module is imported when a writer is made and not
 before. Exceptions of httpx hold the request and its headers: each is turned into a WriterError, and
 that is raised after the handler has ended, so that nothing leads from it to the exception.
 """

@@ -64,6 +64,8 @@ class Remote:
     """Asks one address, and reads the answer as it comes."""
 
     def __init__(self, order: Order) -> None:
+        import microgpt_play_remote.exchange  # noqa: F401 - httpx, before the time of an answer
+
         self.order = order
 
     def outlet(self) -> Outlet:
