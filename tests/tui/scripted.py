@@ -62,6 +62,7 @@ from playground.lab.protocol.sampling import (
 )
 from playground.lab.protocol.score import SAMPLES, SEED, Scored
 from playground.lab.protocol.surgery import Cut, Patching, Ranked, RankProgress, Tried, dearness
+from playground.lab.protocol.writing import Leaving, WriterChoice, Written
 from playground.lab.spec import RunSpec, SpecError
 from playground.lab.store.store import Store
 from tests.tui.readings import (
@@ -177,6 +178,14 @@ CATALOG = Catalog(
         Entry("panel", "mine", "mine", "/plugins/mine.py", "a panel of one's own"),
         Entry("exporter", "csv", "builtin", "built in", "a table, one row a step"),
         Entry("exporter", "json-lines", "builtin", "built in", "one JSON object a line"),
+        Entry(
+            "writer",
+            "elsewhere",
+            "mine",
+            "/plugins/mine.py",
+            "a [b]model[/b] elsewhere",
+            (Control("here", "here", "switch", False),),
+        ),
     )
 )
 

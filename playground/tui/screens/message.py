@@ -51,11 +51,11 @@ class MessageScreen(Dialog[str | None]):
         """detail: text that is shown apart from the message, as a traceback. choices: (id, words)
         of each button; the first has the focus."""
         super().__init__()
-        self._heading, self._message, self._detail = title, message, detail
+        self._heading, self.message, self._detail = title, message, detail
         self._choices = tuple(choices)
 
     def body(self) -> Iterable[Widget]:
-        parts: list[Widget] = [Line(_lines(self._message), id="message-text")]
+        parts: list[Widget] = [Line(_lines(self.message), id="message-text")]
         if self._detail:
             parts.append(Static(_lines(self._detail), id="message-detail", markup=False))
         yield VerticalScroll(*parts, id="message-scroll", can_focus=False)

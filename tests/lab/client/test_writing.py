@@ -27,7 +27,7 @@ from playground.lab.protocol.writing import (
 )
 from tests.lab.conftest import text_run, within
 
-PLUGIN = '''
+PLUGIN = """
 import os, time
 from pathlib import Path
 from playground.api import Continuation, Contribution, Knob, Knobs, Outlet, WriterError, hookimpl
@@ -43,7 +43,8 @@ class Mine:
         self.way, self.address = knobs.way, knobs.address
 
     def outlet(self):
-        return Outlet(self.address, ("the prompt", "a greeting"), "the air") if self.address else None
+        sends = ("the prompt", "a greeting")
+        return Outlet(self.address, sends, "the air") if self.address else None
 
     def write(self, prompt, tell):
         (HERE / "asked").open("a").write(prompt + "\\n")
@@ -65,7 +66,7 @@ class Mine:
 @hookimpl
 def microgpt_writers():
     yield Contribution(name="mine", summary="x", factory=Mine, knobs=K)
-'''
+"""
 
 
 def choice(way: str = "say", address: str = "") -> WriterChoice:
