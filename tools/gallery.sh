@@ -17,10 +17,12 @@ export PYTHONDONTWRITEBYTECODE=
 
 folder() { "$1" -c 'import sysconfig; print(sysconfig.get_path("purelib"))'; }
 
+# Of the distribution in a folder, all but those of its developers.
 extras() {
-    "$main" -c 'import tomllib
-named = tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]
-print(",".join(name for name in named if name not in ("test", "dev")))'
+    "$main" -c 'import sys, tomllib
+project = tomllib.load(open(sys.argv[1] + "/pyproject.toml", "rb"))["project"]
+named = project.get("optional-dependencies", {})
+print(",".join(name for name in named if name not in ("test", "dev")))' "$1"
 }
 
 install() {
@@ -28,10 +30,10 @@ install() {
     # As a site folder, so that what is installed there for editing is found as well.
     echo "import site; site.addsitedir('$(folder "$main")')" >"$(folder "$python")/main.pth"
     for plugin in plugins/*/; do
-        set -- "$@" --editable "$plugin"
+        set -- "$@" --editable "$plugin[$(extras "$plugin")]"
     done
     # The playground itself once more, for its command and for the extras that do more than test it.
-    set -- "$@" --editable ".[$(extras)]"
+    set -- "$@" --editable ".[$(extras .)]"
     export PIP_DISABLE_PIP_VERSION_CHECK=1
     # Each plugin is built with this one setuptools, and not with one that is installed for it.
     "$python" -m pip install --quiet 'setuptools>=68'
