@@ -66,6 +66,15 @@ def columns(page: Page) -> tuple[Page, Page]:
     return page.part(width, 10_000), page.part(width, 10_000)
 
 
+def level(left: Page, right: Page) -> None:
+    """Let what follows the first blank line of each page begin in the same line."""
+    pages = [page for page in (left, right) if [] in page.lines]
+    lowest = max((page.lines.index([]) for page in pages), default=0)
+    for page in pages:
+        at = page.lines.index([])
+        page.lines[at:at] = [[] for _ in range(lowest - at)]
+
+
 # ---------------------------------------------------------------- the prompt of Sampling
 
 

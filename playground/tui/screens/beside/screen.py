@@ -136,6 +136,7 @@ class BesideScreen(ScrolledSheet[None]):
             if self._beside.choice is not None:
                 theirs = self._beside.texts.get(self._prompt)
                 drawing.draw_theirs(right, theirs, self._prompt)
+            drawing.level(left, right)
             full.beside([left, right], drawing.GAP)
         self.lay(page, full)
 
