@@ -69,7 +69,8 @@ class MessageScreen(Dialog[str | None]):
         return self._heading
 
     def on_mount(self) -> None:
-        self.set_focus(self.query(Button).first())
+        for button in self.query(Button)[:1]:  # none if the playground is being left
+            self.set_focus(button)
 
     def action_scroll_by(self, lines: int) -> None:
         self.query_one("#message-scroll").scroll_relative(y=lines)

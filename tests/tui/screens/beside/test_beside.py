@@ -145,7 +145,7 @@ async def test_nothing_is_sent_before_a_person_has_seen_what_leaves_and_agreed(
         await until(lambda: writing(app).asked == ["an"])
         writing(app).leaves = Leaving("https://b.example", ("all",), "")
         press(app, "g")
-        await until(lambda: isinstance(app.screen, MessageScreen))
+        await until(lambda: isinstance(app.screen, MessageScreen) and app.focused)
         assert writing(app).asked == ["an"]
 
 
@@ -160,7 +160,7 @@ async def test_switched_off_it_forgets_what_was_agreed_to(home: Path) -> None:
         assert json.loads((home / "config" / "preferences.json").read_text())["beside"] == ""
         await chosen(app)
         press(app, "g")
-        await until(lambda: isinstance(app.screen, MessageScreen))
+        await until(lambda: isinstance(app.screen, MessageScreen) and app.focused)
 
 
 async def test_a_writer_that_sends_nothing_is_asked_at_once() -> None:
