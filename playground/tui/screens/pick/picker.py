@@ -194,7 +194,7 @@ class OfferPicker(ContributionPicker):
 
     @property
     def remark(self) -> str:
-        signs = ["● chosen"] * bool(self.present)
+        signs = ["● chosen"] * (self._find(self.present.get("name", "")) is not None)
         signs += [f"{MISSING} not installed"] * any(entry.missing for entry in self.entries)
         return "   ".join(signs)
 

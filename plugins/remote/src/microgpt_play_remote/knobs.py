@@ -25,7 +25,7 @@ def _key_name(default: str) -> Any:
 
 
 def _max_tokens() -> Any:
-    return Knob(32, ge=1, le=4096, log=True, unit="tokens", help="the most that is written")
+    return Knob(32, ge=1, le=4096, log=True, unit=" tokens", help="the most that is written")
 
 
 def _temperature() -> Any:
@@ -35,13 +35,13 @@ def _temperature() -> Any:
 
 
 def _patience() -> Any:
-    return Knob(30.0, ge=1, le=600, log=True, unit="seconds", help="for the whole of the answer")
+    return Knob(30.0, ge=1, le=600, log=True, unit=" s", help="for the whole of the answer")
 
 
 def _price(what: str) -> Any:
     return Knob(
-        0.0, ge=0, le=1000, step=0.05, neutral=0.0, unit="US dollars",
-        help=f"of a million tokens {what}; 0 if it is not known",
+        0.0, ge=0, le=1000, step=0.05, unit=" $",
+        help=f"US dollars for a million tokens {what}; 0 if that is not known",
     )  # fmt: skip
 
 
