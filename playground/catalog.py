@@ -19,6 +19,8 @@ SUFFIXES = {
     "csv": ".csv",
     "json-lines": ".jsonl",
     "page": ".html",
+    "chart": ".svg",
+    "chart-png": ".png",
     "script": ".py",
     "notebook": ".ipynb",
 }

@@ -118,6 +118,8 @@ MAIN_BINDINGS = [
          show=False),
     _key("x", "dialog('export')", "export the run as ...",
          "Write the losses as CSV, JSON lines, or what a plugin offers", DATA, show=False),
+    _key("D", "dialog('picture')", "picture",
+         "Save a picture of a panel or of the whole screen, as SVG or PNG", DATA, show=False),
     _key("o", "resume", "open last", "Go on with the run that was trained last", DATA,
          show=False),
     _key("T", "app.tour", "tour", "Lessons in this playground, on a run of their own", APP,

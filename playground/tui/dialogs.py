@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from textual.app import App
 from textual.binding import Binding
+from textual.geometry import Region
 from textual.screen import Screen
 
 from microgpt.surgery import Component
@@ -17,9 +18,11 @@ from playground.lab.protocol.failures import Failure, LabError
 from playground.tui.control.context import Remark
 from playground.tui.control.controller import Controller
 from playground.tui.key_order import OrderedApp
+from playground.tui.widgets.text import visible
 
 if TYPE_CHECKING:
     from playground.lab.race import Race
+    from playground.tui.screens.files.picture import Part
     from playground.tui.screens.inside.state import InsideState, Place
     from playground.tui.screens.pick.datasets import DatasetScreen, Typed
     from playground.tui.screens.runs.screen import RunChoice
@@ -365,6 +368,43 @@ class Dialogs:
             path, name, options = choice["path"], choice["name"], choice["options"]
             self._do(self._controller.making.export(path, name, options))
 
+    async def picture(self) -> None:
+        """Save a picture of a panel, or of the whole screen, as it is now."""
+        from playground.tui.control.pictures import write_picture
+        from playground.tui.picture.cells import taken
+        from playground.tui.picture.svg import FONTS, svg_of
+        from playground.tui.screens.files.picture import PictureScreen
+
+        screen = self._app.screen
+        if not self._ready() or len(self._app.screen_stack) != 1:
+            return
+        await self._without_toasts(screen)
+        shot, step, run = taken(screen), self._model.step, self._run_in_words()
+        parts, chosen = _parts_of(screen)
+        title = self._model.info.dataset_title if self._model.info is not None else ""
+        name = f"{Path(title).stem or 'run'}-step{step}"
+        wanted = await self._answer(PictureScreen(parts, chosen, name))
+        if wanted is not None:
+            about = f"{wanted.part.title} of microgpt-play at step {step:,} of {run}"
+            size = f"{wanted.part.region.width} × {wanted.part.region.height} cells"
+            svg = svg_of(shot.lines(wanted.part.region), about, f"A picture of {size}: {about}.")
+            self._do(write_picture(self._controller.context, svg, FONTS, wanted.path))
+
+    def _run_in_words(self) -> str:
+        model, info = self._model, self._model.info
+        title = visible(model.name or (info.dataset_title if info is not None else ""))
+        return f"run {model.run}, {title}" if model.run is not None else f"a run, {title}"
+
+    async def _without_toasts(self, screen: Screen[Any]) -> None:
+        """Take toasts away, and wait until what lay below them is drawn."""
+        if not screen.query("Toast"):
+            return
+        self._app.clear_notifications()
+        for _ in range(3):  # taken from the list, then from the screen, then laid out anew
+            drawn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            screen.call_after_refresh(drawn.set_result, None)
+            await drawn
+
     # ------------------------------------------------------------ forks, races, recorded runs
 
     async def fork(self) -> None:
@@ -520,6 +560,22 @@ class Dialogs:
                 return
             if await self._watched(await runs.recorded_race(choice.run, choice.other)):
                 return
+
+
+def _parts_of(screen: Screen[Any]) -> tuple[list[Part], int]:
+    """What on a screen a picture can be taken of, and the place of the part that has the focus."""
+    from playground.tui.panels.panel import Panel
+    from playground.tui.screens.files.picture import Part
+
+    within = screen.focused.ancestors_with_self if screen.focused is not None else []
+    panels = sorted(
+        (panel for panel in screen.query(Panel) if panel.display and panel.region),
+        key=lambda panel: panel.NUMBER,
+    )
+    parts = [Part(panel.title_in_words, panel.file_name, panel.region) for panel in panels]
+    parts.append(Part("the whole screen", "screen", Region(0, 0, *screen.size)))
+    chosen = next((place for place, panel in enumerate(panels) if panel in within), 0)
+    return parts, chosen
 
 
 def _switch_plugin(name: str, on: bool) -> str:

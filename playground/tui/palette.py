@@ -58,6 +58,7 @@ SYNONYMS = {
     "undo": "revert, previous run",
     "save": "store, checkpoint, safetensors, download, keep, weights",
     "export": "csv, json, download, share, losses",
+    "picture": "screenshot, image, svg, png, save the chart",
     "resume": "continue, last run, reopen",
     "plugins": "extensions, add-ons, problems",
     "wrong": "error, traceback, broken, failing",

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from playground.hooks.png import lacking
 from tests.cli.conftest import STEPS, Play
 
 PLUGIN = """
@@ -59,6 +60,22 @@ def test_the_suffix_says_which_format(play: Play, words: Path, saved: Path, tmp_
     assert [step["loss"] for step in steps if "loss" in step] == losses(play, words)
 
 
+def test_a_chart_is_an_svg_and_a_png_says_what_it_lacks(
+    play: Play, saved: Path, tmp_path: Path
+) -> None:
+    drawing, pixels = tmp_path / "chart.svg", tmp_path / "chart.png"
+    assert play("export", saved, drawing).code == 0
+    assert "<svg" in drawing.read_text("utf-8") and "loss, nats a token" in drawing.read_text(
+        "utf-8"
+    )
+    done = play("export", saved, pixels)
+    if lacking():
+        assert done.code != 0 and "pip install resvg_py" in " ".join(done.err.split())
+        assert not pixels.exists()
+    else:
+        assert done.code == 0 and pixels.read_bytes().startswith(b"\x89PNG")
+
+
 def test_as_names_another_and_its_knobs(
     play: Play, words: Path, saved: Path, tmp_path: Path, mine: Path
 ) -> None:
@@ -70,7 +87,10 @@ def test_as_names_another_and_its_knobs(
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("run.txt",), "does not say which format: end it in .csv, .jsonl, .html, .py or .ipynb"),
+        (
+            ("run.txt",),
+            "does not say which format: end it in .csv, .jsonl, .html, .svg, .png, .py or .ipynb",
+        ),
         (("run.csv", "--as", "cvs"), "no exporter 'cvs'"),
         (("run.csv", "--as", "csv:digits=1"), "digits"),
     ],

@@ -8,11 +8,12 @@ from array import array
 import pytest
 
 from playground.api import PanelFacts
-from playground.hooks.builtins import exporters, inside, panels
+from playground.hooks.builtins import chart, exporters, inside, panels
 from playground.hooks.builtins.panels import GradientFlow, Histogram, HistogramKnobs
 from playground.testing import Check, checks_of
 
 CHECKS = [*checks_of(panels), *checks_of(inside), *checks_of(exporters)]
+CHECKS += [check for check in checks_of(chart) if check.subject == "chart"]  # a PNG takes an extra
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda c: c.name)

@@ -12,6 +12,7 @@ MODULES = (
     "playground.hooks.builtins.bigrams",
     "playground.hooks.builtins.exporters",
     "playground.hooks.builtins.page",
+    "playground.hooks.builtins.chart",
     "playground.hooks.builtins.script",
     "playground.hooks.builtins.lessons",
 )

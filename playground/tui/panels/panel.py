@@ -30,6 +30,16 @@ class Panel(Vertical):
         """Number and title as markup, which no file's words are part of."""
         return Content.assemble((f"{self.NUMBER} ", MUTED), self.TITLE).markup
 
+    @property
+    def title_in_words(self) -> str:
+        """What the panel shows, as plain text."""
+        return self.TITLE
+
+    @property
+    def file_name(self) -> str:
+        """The panel in the name of a file: "data-set"."""
+        return "".join(sign if sign.isalnum() else "-" for sign in self.title_in_words.lower())
+
     def on_mount(self) -> None:
         self.border_title = self.heading
 

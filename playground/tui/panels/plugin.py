@@ -32,6 +32,10 @@ class PluginPanel(Panel):
     NUMBER = 5
     TITLE = "Panel"
 
+    @property
+    def title_in_words(self) -> str:
+        return self._titled or self.TITLE
+
     def compose(self) -> ComposeResult:
         yield Words(id="plugin-notice")
         yield PanelLines(id="plugin-lines")

@@ -75,7 +75,7 @@ class Page:
 
 def page_of(run: RunExport, data: RunData | None, lack: str) -> str:
     """The page. data: None if the data are not there; `lack` says why, then."""
-    source = data.text.name if data is not None else _name(run.spec.get("dataset"))
+    source = data.text.name if data is not None else name_of(run.spec.get("dataset"))
     title = run.run_name or source
     style = files("playground.hooks.builtins.page").joinpath("style.css").read_text("utf-8")
     sections = [
@@ -116,12 +116,12 @@ def _facts(run: RunExport, data: RunData | None, source: str) -> str:
         found.append(("tokens", f"{len(data.vocabulary):,}"))
     if run.weights:
         found.append(("parameters", f"{len(run.weights):,}"))
-    found += _made_with(run.spec)
+    found += made_with(run.spec)
     found.append(("step", f"{run.step:,} of {number(run.spec.get('steps', run.step))}"))
     last = [loss for loss in run.losses[-OVER:] if math.isfinite(loss)]
     if last:
         over = f"mean of {len(last)} steps" if len(last) > 1 else "of one step"
-        found.append((f"loss, {over}", number(_mean(last), 5)))
+        found.append((f"loss, {over}", number(mean(last), 5)))
     if run.evaluations:
         at, value = run.evaluations[-1]
         found.append((f"held-out loss after step {at:,}", number(value, 5)))
@@ -129,7 +129,7 @@ def _facts(run: RunExport, data: RunData | None, source: str) -> str:
     return f"<dl>{items}</dl>\n"
 
 
-def _made_with(spec: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def made_with(spec: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """The model, the optimizer, the seed and the engine, as far as the settings have them."""
     model, optimizer = spec.get("model"), spec.get("optimizer")
     if isinstance(model, Mapping):
@@ -140,7 +140,7 @@ def _made_with(spec: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
                  if key in model]  # fmt: skip
         yield "model", words(", ".join(sizes), _NAME)
     if isinstance(optimizer, Mapping):
-        told = f"{_name(optimizer)}, rate {optimizer.get('learning_rate')}"
+        told = f"{name_of(optimizer)}, rate {optimizer.get('learning_rate')}"
         yield "optimizer", words(told, _NAME)
     for name in ("seed", "engine"):
         if name in spec:
@@ -150,25 +150,29 @@ def _made_with(spec: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 # ------------------------------------------------------------ loss
 
 
-def _mean(values: Sequence[float]) -> float:
+def mean(values: Sequence[float]) -> float:
     return math.fsum(value / len(values) for value in values)  # the sum itself may be no number
 
 
-def _means(losses: Sequence[float]) -> list[float]:
+def means(losses: Sequence[float]) -> list[float]:
     """For each loss the mean of the finite ones among the last OVER; NaN if there are none."""
     means = []
     for stop in range(1, len(losses) + 1):
         last = [loss for loss in losses[max(stop - OVER, 0) : stop] if math.isfinite(loss)]
-        means.append(_mean(last) if last else math.nan)
+        means.append(mean(last) if last else math.nan)
     return means
 
 
+def levels(data: RunData | None) -> list[tuple[str, float]]:
+    """What the losses are compared with: (name, nats) pairs."""
+    if data is None or len(data.vocabulary) < 2:
+        return []
+    return [("blind guess", math.log(len(data.vocabulary)))]
+
+
 def _losses(run: RunExport, data: RunData | None) -> str:
-    levels = []
-    if data is not None and len(data.vocabulary) > 1:
-        levels.append(("blind guess", math.log(len(data.vocabulary))))
-    measured = _spread(run.evaluations, DOTS)
-    drawn = chart(run.first_step, run.losses, _means(run.losses), measured, levels)
+    measured = spread(run.evaluations, DOTS)
+    drawn = chart(run.first_step, run.losses, means(run.losses), measured, levels(data))
     if not drawn:
         return _note("The run has no step yet, and no loss was measured.")
     thin = "the loss of each step"
@@ -232,7 +236,7 @@ def _samples(run: RunExport, data: RunData | None) -> str:
     return drawn + _note(told + _part(count, len(steps), "steps with samples"))
 
 
-def _spread(items: Sequence[T], most: int) -> list[T]:
+def spread(items: Sequence[T], most: int) -> list[T]:
     """At most so many of the items, evenly spread, with the first and, of several, the last."""
     if len(items) <= most:
         return list(items)
@@ -246,7 +250,7 @@ def _fitting(
     many). One item is drawn however long it is."""
     count = min(most, len(items))
     while True:
-        drawn = draw(_spread(items, count))
+        drawn = draw(spread(items, count))
         if count <= 1 or len(drawn.encode()) <= room:
             return drawn, count
         count //= 2
@@ -432,7 +436,7 @@ def _again(run: RunExport, data: RunData | None, lack: str) -> str:
     return "".join(parts)
 
 
-def _name(choice: object) -> str:
+def name_of(choice: object) -> str:
     """The name of a data set or an optimizer in the settings."""
     return str(choice.get("name", "run")) if isinstance(choice, Mapping) else "run"
 

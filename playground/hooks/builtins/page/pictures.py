@@ -72,6 +72,25 @@ def chart(
 ) -> str:
     """The losses of the steps `first`, `first` + 1, ... as an SVG. averages: one for each loss.
     levels: (name, nats) pairs to compare with. "" where there is no finite loss."""
+    drawn = plot(first, losses, averages, held_out, levels)
+    if not drawn:
+        return ""
+    told = f"The loss from step {first:,} to {first + len(losses) - 1:,}"
+    return (
+        f'<svg class="chart" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{told}">'
+        + drawn
+        + "</svg>"
+    )
+
+
+def plot(
+    first: int,
+    losses: Sequence[float],
+    averages: Sequence[float],
+    held_out: Sequence[tuple[int, float]],
+    levels: Sequence[tuple[str, float]],
+) -> str:
+    """What `chart` draws, as the elements of an SVG of WIDTH x HEIGHT."""
     losses, averages = ([_bounded(value) for value in given] for given in (losses, averages))
     finite = [loss for loss in losses if math.isfinite(loss)]
     measured = [_bounded(value) for _, value in held_out if math.isfinite(value)]
@@ -108,12 +127,7 @@ def chart(
                 f'<circle class="held" cx="{frame.x(at):.1f}" cy="{frame.y(value):.1f}" r="3.5">'
                 f"<title>held out after step {at:,}: {number(value, 5)} nats</title></circle>"
             )
-    told = f"The loss from step {first:,} to {last:,}"
-    return (
-        f'<svg class="chart" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{told}">'
-        + "".join(parts)
-        + "</svg>"
-    )
+    return "".join(parts)
 
 
 def _bounded(value: float) -> float:
