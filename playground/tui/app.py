@@ -16,7 +16,7 @@ from textual.app import SystemCommand
 from textual.await_complete import AwaitComplete
 from textual.binding import Binding, BindingType
 from textual.driver import Driver
-from textual.filter import LineFilter
+from textual.filter import LineFilter, Monochrome, NoColor
 from textual.screen import ModalScreen, Screen
 from textual.timer import Timer
 from textual.widget import AwaitMount
@@ -228,7 +228,10 @@ class PlaygroundApp(OrderedApp[int]):
 
     @override
     def get_line_filters(self) -> Sequence[LineFilter]:
-        return [*super().get_line_filters(), self._gate]
+        filters = super().get_line_filters()
+        if self.native_ansi_color:  # Textual chose the filter of NO_COLOR by the theme before
+            filters = [NoColor() if isinstance(one, Monochrome) else one for one in filters]
+        return [*filters, self._gate]
 
     @override
     def notify(self, message: str, *, title: str = "", **options: Any) -> None:

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 from textual.command import CommandList
+from textual.geometry import Region
 
+from playground.tui.picture.cells import taken
 from playground.tui.screens.pick.lists import PickList
 from playground.tui.themes import DARK, LIGHT, choose_theme
 from tests.tui.watched import playing, seen
@@ -65,3 +67,14 @@ async def test_without_colours_the_focus_and_the_choice_have_signs_of_their_own(
         found = app.screen.query_one(CommandList)
         style = found.get_component_styles("option-list--option-highlighted").text_style
         assert style.underline and style.bold, "though the field has the focus"
+
+
+@pytest.mark.parametrize("theme", ["ansi-dark", "ansi-light"])
+async def test_without_colours_letters_are_seen_in_the_terminals_own_colours_too(
+    theme: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    async with playing(theme=theme) as (app, _):
+        lines = taken(app.main).lines(Region(0, 0, 120, 40))
+        looks = [look for line in lines for text, look in line if text.strip()]
+        assert looks and all(look.ink != look.paper for look in looks)
