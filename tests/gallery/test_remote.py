@@ -8,10 +8,14 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+if find_spec("microgpt_play_remote") is None:
+    pytest.skip("no plugin remote: make gallery", allow_module_level=True)
 
 from tests.e2e.conftest import Launch, home, launch  # noqa: F401
 
