@@ -34,8 +34,9 @@ COMMAND = str(Path(sys.executable).parent / "microgpt-play")
 
 
 @contextmanager
-def served(*words: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
-    """(the printed address, the process) of the real command."""
+def served(*words: str, addresses: int = 1) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    """(the printed address, the process) of the real command. addresses: how many are printed; they
+    are given as one text with spaces between."""
     process = subprocess.Popen(
         [COMMAND, "serve", "--port", "0", *words],
         stderr=subprocess.PIPE,
@@ -44,10 +45,12 @@ def served(*words: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
     )
     try:
         assert process.stderr is not None
-        line = process.stderr.readline()
-        found = re.search(r"http://\S+", line)
-        assert found, line
-        yield found[0], process
+        found: list[str] = []
+        while len(found) < addresses:
+            line = process.stderr.readline()
+            assert line, found
+            found += re.findall(r"http://\S+", line)
+        yield " ".join(found), process
     finally:
         process.send_signal(signal.SIGINT)
         process.wait(20)
@@ -181,6 +184,31 @@ async def test_a_visitor_trains_swaps_the_text_looks_inside_loads_again_and_leav
         await browser.page.click("#again")
         await browser.shows("ready", "names")
         assert process.poll() is None
+
+
+async def test_those_who_watch_see_what_the_presenter_does_and_steer_nothing(
+    browser: Browser,
+) -> None:
+    with served("--show", addresses=2) as (both, _):
+        steers, watches = both.split()
+        await opened(browser, steers)
+        context = await browser.page.context.browser.new_context(  # type: ignore[union-attr]
+            viewport={"width": 700, "height": 500}
+        )
+        watching = Browser(await context.new_page())
+        await opened(watching, watches)
+        await browser.press("s")
+        await browser.shows("step 1/1,000")
+        await watching.shows("step 1/1,000")
+        await watching.press("s", "q")
+        await watching.page.wait_for_selector("#upload", state="hidden")
+        await browser.press("s")
+        await browser.shows("step 2/1,000")
+        await watching.shows("step 2/1,000")
+        await watching.reload()
+        await watching.shows("step 2/1,000")
+        picture = await watching.page.screenshot()
+        assert len(picture) > 20_000
 
 
 async def test_arrow_keys_reach_the_panel_that_has_the_focus(browser: Browser) -> None:
