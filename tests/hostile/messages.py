@@ -24,7 +24,7 @@ OURS = {
 ASKED = {
     "NamedChoices", "Open", "UseEngine", "Save", "Export", "PanelView", "FrameRequest", "Recording",
     "Checkpoint", "Edit", "MatrixView", "Observation", "Pong", "Hello", "Reload", "SavedPlugin",
-    "Try", "Patch", "Influence", "GetScore", "Look", "GetCard",
+    "Try", "Patch", "Influence", "GetScore", "Look", "GetCard", "Write", "WriterChoice",
 }  # fmt: skip
 """What the screen sends, or reads without showing it."""
 _reached: set[tuple[str, str]] = set()

@@ -48,7 +48,7 @@ def test_with_hostile_plugins_the_playground_opens_trains_names_the_faults_and_q
     assert "__str__ raised RuntimeError" in screen
     assert "SCRIBBLE" not in screen
     terminal.press("End")
-    terminal.wait_for("json-lines")  # the last line of the list
+    terminal.wait_for("writer-sends")  # the last line of the list
     leave_the_list(terminal)
     title = terminal._tmux("display-message", "-p", "#{pane_title}")
     trains_and_quits(terminal)

@@ -39,6 +39,7 @@ from playground.lab.protocol import (
     pipe,
     run,
     surgery,
+    writing,
 )
 from playground.lab.protocol import probes as probing
 from playground.lab.protocol import sampling as sampled
@@ -56,11 +57,13 @@ from playground.lab.protocol.sampling import (
     SampleBatch,
     Sampling,
 )
+from playground.lab.protocol.writing import Leaving, WriterChoice, WritingProgress, Written
 from playground.lab.race import SamplePair
 from playground.lab.race.state import AnswerPair, RaceProbes
 from playground.lab.store.store import Store
 from playground.lab.store.transfer import import_run
 from playground.tui.caption import in_window
+from playground.tui.screens.message import MessageScreen
 from playground.tui.screens.runs.screen import RunsScreen
 from playground.tui.screens.surgery.opening import open_cut, open_patch, open_rank
 from playground.tui.widgets.sheet import Sheet
@@ -69,7 +72,7 @@ from tests.crafted.runs import sound
 from tests.hostile.messages import forgotten, hostile
 from tests.hostile.texts import KEPT, evil, harm_on_a_screen, hostile_run_file, storable
 from tests.tui.screens.race.test_race import PARTED, ScriptedRace, batch, says, screen_of
-from tests.tui.scripted import CATALOG, ScriptedLab
+from tests.tui.scripted import CATALOG, ScriptedLab, ScriptedWriting
 from tests.tui.watched import WatchedApp, seen
 
 FAILURE = Failure(
@@ -87,8 +90,25 @@ def _spec(text: str) -> str:
 
 MODULES = (
     choices, commands, failures, film, frames, observation, pipe, probing, run, sampled, surgery,
+    writing,
 )  # fmt: skip
 """Whose texts are all made hostile here; test_texts_inside.py has those of the microscope."""
+
+
+class HostileWriting(ScriptedWriting):
+    """Another model whose every text is an attack."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.leaves = hostile(self.leaves)
+        self.text = evil("so far")
+
+    async def write(self, choice: WriterChoice, prompt: str, agreed: Leaving, tell: Any) -> Written:
+        found = hostile(await super().write(choice, prompt, agreed, tell))
+        tell(hostile(WritingProgress("writing", 1, 0, "so far")).text)
+        if len(self.asked) == 2:
+            raise LabError(hostile(FAILURE))
+        return found
 
 
 class HostileLab(ScriptedLab):
@@ -109,6 +129,7 @@ class HostileLab(ScriptedLab):
         skipped = (SkippedPrompt(2, "é", "unknown"),)
         probes = ProbeSet(("a", "b"))
         self.asked = hostile(ProbesState(probes, answers, skipped, FAILURE))
+        self.writing = HostileWriting()
 
     async def get_catalog(self) -> Catalog:
         assert self.catalog is not None
@@ -306,6 +327,7 @@ async def test_no_text_that_the_lab_gives_is_obeyed() -> None:
                 if app.screen is not app.main:
                     await pilot.press("escape")
         await _operated(app, pilot)
+        await _asked(app, pilot)
         assert isinstance(app.lab, HostileLab)
         again = hostile(SavedPlugin("/a.py", None, (Problem("a", "/a.py", "import", "No"),)))
         reloaded = Reloaded(app.lab.catalog, None, ("It fits",), {"/a.py": again.problems[0]})
@@ -349,6 +371,23 @@ async def _operated(app: KeptApp, pilot: Pilot[int]) -> None:
     await press(pilot, *"anno", "enter")
     await seen(pilot, lambda: "logit difference" in " ".join(words().split()))
     await press(pilot, "escape")
+    await seen(pilot, lambda: app.screen is app.main)
+
+
+async def _asked(app: KeptApp, pilot: Pilot[int]) -> None:
+    """Ask another model for the prompt, and for the probes until it fails."""
+
+    def words() -> str:
+        return "".join(sheet.words for sheet in app.screen.query(Sheet))
+
+    app.controller.beside.choose(WriterChoice(evil("other")))
+    await press(pilot, "O", "g")
+    await seen(pilot, lambda: isinstance(app.screen, MessageScreen))
+    await press(pilot, "right", "enter")
+    await seen(pilot, lambda: "tokens read" in words())
+    await press(pilot, "2", "g")
+    await seen(pilot, lambda: "✗" in words())
+    await press(pilot, "escape", "escape")
     await seen(pilot, lambda: app.screen is app.main)
 
 

@@ -271,6 +271,8 @@ class ChainScreen(ListAndKnobs[tuple[Link, ...] | None]):
 
     def _say_effect(self) -> None:
         """Say in words what the highlighted link does to the distribution as it is now."""
+        if not self.query("#picker-list"):
+            return  # the sheet is being taken down, and chances or a highlight come late
         words, place, spreads = "", self.place, self._spreads
         if place is not None and self._shown is self._links[place]:
             alone = self._trial.preview.alone if self._trial.preview is not None else None
