@@ -30,7 +30,8 @@ install() {
     # As a site folder, so that what is installed there for editing is found as well.
     echo "import site; site.addsitedir('$(folder "$main")')" >"$(folder "$python")/main.pth"
     for plugin in plugins/*/; do
-        set -- "$@" --editable "$plugin[$(extras "$plugin")]"
+        named=$(extras "$plugin")
+        set -- "$@" --editable "${plugin%/}${named:+[$named]}"
     done
     # The playground itself once more, for its command and for the extras that do more than test it.
     set -- "$@" --editable ".[$(extras .)]"

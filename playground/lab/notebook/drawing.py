@@ -57,7 +57,10 @@ def chart(losses: Sequence[Point], held_out: Sequence[Point]) -> str:
         f"<circle cx='{x:.1f}' cy='{y:.1f}' r='3' fill='{_HELD_OUT}'/>" for x, y in map(place, dots)
     )
     bottom = _HEIGHT - _BOTTOM
-    said = f"loss from step {first:,} to step {last:,}, between {low:.3f} and {high:.3f} nats"
+    said = (
+        f"moving average of the loss from step {first:,} to step {last:,}, between {low:.3f} and "
+        f"{high:.3f} nats"
+    )
     words = "".join(
         f"<text x='{x}' y='{y}' text-anchor='{anchor}'>{text}</text>"
         for x, y, anchor, text in (
@@ -73,7 +76,7 @@ def chart(losses: Sequence[Point], held_out: Sequence[Point]) -> str:
         f"<g fill='currentColor' font-size='10' font-family='sans-serif'>{words}</g>"
         f"<polyline points='{path}' fill='none' stroke='{_LOSS}' stroke-width='1.5'/>{marks}"
         f"<text x='{_WIDTH - 8}' y='14' text-anchor='end' font-size='10' "
-        f"font-family='sans-serif'><tspan fill='{_LOSS}'>— loss</tspan> "
+        f"font-family='sans-serif'><tspan fill='{_LOSS}'>— loss, moving average</tspan> "
         f"<tspan fill='{_HELD_OUT}'>● held out</tspan></text></svg>"
     )
 
