@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterator
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -100,6 +101,26 @@ def chop_cells(text: str, width: int) -> list[str]:
     from rich.cells import chop_cells
 
     return chop_cells(text, width)
+
+
+def clusters(text: str) -> Iterator[tuple[str, int]]:
+    """The signs of a text with the marks that belong to them, each with its cells. What takes no
+    cell goes with the sign before it."""
+    if _NARROW.fullmatch(text):
+        yield from ((sign, 1) for sign in text)
+        return
+    agree()
+    from rich.cells import split_graphemes
+
+    waiting, cells = "", 0
+    for start, end, wide in split_graphemes(text)[0]:
+        sign = text[start:end]
+        if waiting and wide:
+            yield waiting, cells
+            waiting, cells = "", 0
+        waiting, cells = waiting + sign, cells + wide
+    if waiting:
+        yield waiting, cells or cell_len(waiting)
 
 
 def is_variation_selector(character: str) -> bool:

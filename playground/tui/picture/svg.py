@@ -16,7 +16,7 @@ from microgpt.terminal import OBEYED
 from playground.tui.picture.cells import Look, Run
 from playground.tui.picture.shapes import ARCS, HEIGHT, SHADES, WIDTH, Rect, merged, rects
 from playground.tui.widgets.gate import STAND_IN
-from playground.widths import agree, cell_len
+from playground.widths import clusters
 
 MARGIN = 8
 """Units around the cells."""
@@ -67,7 +67,6 @@ class _Picture:
     """What has been put into the picture so far."""
 
     def __init__(self) -> None:
-        agree()
         self.columns = 0
         self._papers: Counter[str] = Counter()
         self._inks: Counter[str] = Counter()
@@ -83,7 +82,7 @@ class _Picture:
         column, words = 0, list[_Word]()
         for text, look in line:
             begins = column
-            for sign, wide in _clusters(fit_for_xml(text)):
+            for sign, wide in clusters(fit_for_xml(text)):
                 words.append(_Word(column, wide, self._letters(row, column, sign, look), look))
                 column += wide
             self._papers[look.paper] += column - begins
@@ -204,22 +203,3 @@ def _drawn(word: _Word, usual: str, centred: bool) -> str:
 
 def _cells(column: int, row: int, count: int) -> Rect:
     return (column * WIDTH, row * HEIGHT, count * WIDTH, HEIGHT)
-
-
-def _clusters(text: str) -> Iterator[tuple[str, int]]:
-    """The signs of a text with the marks that belong to them, each with its cells. What takes no
-    cell goes with the sign before it."""
-    if text.isascii():
-        yield from ((sign, 1) for sign in text)
-        return
-    from rich.cells import split_graphemes
-
-    waiting, cells = "", 0
-    for start, end, wide in split_graphemes(text)[0]:
-        sign = text[start:end]
-        if waiting and wide:
-            yield waiting, cells
-            waiting, cells = "", 0
-        waiting, cells = waiting + sign, cells + wide
-    if waiting:
-        yield waiting, cells or cell_len(waiting)
