@@ -26,9 +26,10 @@ class Offer:
     kind: Kind
     name: str
     distribution: str
-    """The name by which the plugin is installed."""
+    """The name by which the plugin is installed; the playground's own for what is built in, and
+    needs an extra."""
     folder: str
-    """The plugin's folder in the project's plugins/."""
+    """The plugin's folder in the project's plugins/; "" for what is built in."""
     summary: str
     extra: str = ""
     """The plugin's extra that brings the library."""
@@ -85,6 +86,7 @@ GALLERY = (
         "exporter", "tensorboard", "microgpt-play-tensorboard", "tensorboard",
         "a folder for TensorBoard: losses, metrics, weights, samples",
     ),
+    Offer("exporter", "chart-png", "microgpt-play", "", "the losses as a PNG", extra="png"),
     *(
         Offer("writer", name, "microgpt-play-remote", "remote", summary)
         for name, summary in (
@@ -120,6 +122,8 @@ def offers(
 
 
 def _why(offer: Offer, plugin: Plugin | None, problems: Sequence[Problem]) -> str:
+    if offer.distribution == _SELF:
+        return f"not installed; to add it: {install(f'{_SELF}[{offer.extra}]')}"
     if plugin is None:
         folder = _PLUGINS / offer.folder
         if not (folder / "pyproject.toml").is_file():

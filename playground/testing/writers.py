@@ -81,7 +81,7 @@ def outlet_is_said(subject: Subject) -> None:
         if not isinstance(outlet, Outlet):
             raise ContractError(
                 f"a {type(outlet).__name__} {where}",
-                "give a playground.api.Outlet, or None if nothing leaves this machine",
+                "give a playground.api.Outlet, or None if nothing is sent",
             )
         if not _is_line(outlet.address) or not _ADDRESS.fullmatch(outlet.address):
             raise ContractError(

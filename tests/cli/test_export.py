@@ -70,7 +70,7 @@ def test_a_chart_is_an_svg_and_a_png_says_what_it_lacks(
     )
     done = play("export", saved, pixels)
     if lacking():
-        assert done.code != 0 and "pip install resvg_py" in " ".join(done.err.split())
+        assert done.code != 0 and "pip install 'microgpt-play[png]'" in " ".join(done.err.split())
         assert not pixels.exists()
     else:
         assert done.code == 0 and pixels.read_bytes().startswith(b"\x89PNG")

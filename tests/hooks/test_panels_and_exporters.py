@@ -13,7 +13,7 @@ from playground.hooks.builtins.panels import GradientFlow, Histogram, HistogramK
 from playground.testing import Check, checks_of
 
 CHECKS = [*checks_of(panels), *checks_of(inside), *checks_of(exporters)]
-CHECKS += [check for check in checks_of(chart) if check.subject == "chart"]  # a PNG takes an extra
+CHECKS += [check for check in checks_of(chart) if check.subject == "chart"]
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda c: c.name)

@@ -44,7 +44,7 @@ from playground.hooks.builtins.page.pictures import (
     plot,
     words,
 )
-from playground.hooks.png import MODULE, NoPngError, png_of
+from playground.hooks.png import NoPngError, lacking, png_of
 
 FONTS = (
     "system-ui, 'Segoe UI', 'Helvetica Neue', Arial, 'DejaVu Sans', 'Liberation Sans', "
@@ -201,10 +201,10 @@ def microgpt_exporters() -> Iterator[Contribution[Exporter]]:
         factory=Chart,
         knobs=ChartKnobs,
     )
-    yield Contribution(
-        name="chart-png",
-        summary="the same as a PNG",
-        factory=ChartPng,
-        knobs=ChartPngKnobs,
-        requires=(MODULE,),
-    )
+    if not lacking():  # else the gallery offers it, with the command that adds its library
+        yield Contribution(
+            name="chart-png",
+            summary="the same as a PNG",
+            factory=ChartPng,
+            knobs=ChartPngKnobs,
+        )
