@@ -91,7 +91,9 @@ def test_the_real_playground_asks_once_shows_both_columns_and_keeps_the_key_nowh
 ) -> None:
     with serving(wrong) as (address, asked):
         prefer(home, address)
-        terminal = launch(cwd=tmp_path, OPENAI_API_KEY=KEY, HOME=str(tmp_path / "user"))
+        terminal = launch(
+            cwd=tmp_path, OPENAI_API_KEY=KEY, HOME=str(tmp_path / "user"), TMPDIR=str(tmp_path)
+        )
         terminal.wait_for("ready")
         terminal.press("s")
         terminal.wait_for("step 1/1,000")
