@@ -15,6 +15,7 @@ from playground.testing.subject import (
     Clause,
     Setting,
     Subject,
+    check_words,
     clause,
     made_with_every_setting,
     manners,
@@ -81,12 +82,7 @@ def writes_something(subject: Subject) -> None:
 
 
 def _check_refusal(refusal: ExportError, words: str, where: str) -> None:
-    for name, value in (("title", refusal.title), ("message", refusal.message)):
-        if not isinstance(value, str) or not value.strip():
-            raise ContractError(
-                f"an ExportError whose {name} is {value!r} {where}",
-                "say what happened in the title; why, and what to do, in the message",
-            )
+    check_words(refusal, where)
     if not _is_empty(words):
         raise ContractError(
             f"ExportError: {refusal.title} {where}", "an ordinary run must be exported"

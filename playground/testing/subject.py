@@ -12,7 +12,15 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from playground.api import Contribution, Control, Knobs, KnobValue, controls
+from playground.api import (
+    Contribution,
+    Control,
+    ExportError,
+    Knobs,
+    KnobValue,
+    WriterError,
+    controls,
+)
 from playground.testing.contract import Check, ContractError, said
 from playground.testing.watching import check_global_random, check_quiet, global_random_kept
 
@@ -260,3 +268,16 @@ def manners(use: Callable[[Subject], object], advice: str) -> tuple[Clause, Clau
 def _tried(use: Callable[[Subject], object], subject: Subject) -> None:
     with suppress(Exception):  # other checks tell of exceptions
         use(subject)
+
+
+def check_words(refusal: ExportError | WriterError, where: str) -> None:
+    """Raise ContractError unless a refusal says what happened and what to do. where: in brackets,
+    behind what was found."""
+    for name, value in (("title", refusal.title), ("message", refusal.message)):
+        if not isinstance(value, str) or not value.strip():
+            kind = type(refusal).__name__
+            kind = f"{'an' if kind[0] in 'AEIOU' else 'a'} {kind}"
+            raise ContractError(
+                f"{kind} whose {name} is {value!r} {where}",
+                "say what happened in the title; why, and what to do, in the message",
+            )

@@ -22,6 +22,7 @@ from playground.testing.subject import (
     Clause,
     Setting,
     Subject,
+    check_words,
     clause,
     made_with_every_setting,
     manners,
@@ -308,7 +309,7 @@ def continues_or_refuses(subject: Subject) -> str | None:
         if answer.leaks:
             continue  # the check key-is-not-shown tells of it, and not of the exception
         if answer.refusal is not None:
-            _check_refusal(answer.refusal, answer.words)
+            check_words(answer.refusal, f"({answer.words})")
         elif answer.raised is not None:
             raise ContractError(
                 f"{said(answer.raised)} ({answer.words})",
@@ -317,15 +318,6 @@ def continues_or_refuses(subject: Subject) -> str | None:
         else:
             _check_continuation(answer.given, answer.words)
     return reason
-
-
-def _check_refusal(refusal: WriterError, words: str) -> None:
-    for name, value in (("title", refusal.title), ("message", refusal.message)):
-        if not isinstance(value, str) or not value.strip():
-            raise ContractError(
-                f"a WriterError whose {name} is {value!r} ({words})",
-                "say what happened in the title; why, and what to do, in the message",
-            )
 
 
 def _check_continuation(given: Any, words: str) -> None:

@@ -43,6 +43,16 @@ class ScrolledSheet(SheetDialog[Result], Generic[Result]):
     """A sheet that may have more lines than there is room for; the keys of `scroll_keys` move in
     it."""
 
+    DEFAULT_CSS = """
+    ScrolledSheet {
+        #dialog { height: 100%; padding: 0 1; max-width: 120; }
+        &.-high #dialog { height: 85%; }
+        &.-low #dialog-foot { margin: 0; }
+        #dialog-body { height: 1fr; }
+        Sheet { height: 1fr; }
+    }
+    """
+
     _top = 0
     """The first line in sight."""
     _cut = False

@@ -57,13 +57,7 @@ class BesideScreen(ScrolledSheet[None]):
                 tooltip="Give up what is under way, or close"),
     ]  # fmt: skip
     DEFAULT_CSS = """
-    BesideScreen {
-        #dialog { height: 100%; padding: 0 1; max-width: 140; }
-        &.-high #dialog { height: 85%; }
-        &.-low #dialog-foot { margin: 0; }
-        #dialog-body { height: 1fr; }
-        #beside-sheet { height: 1fr; }
-    }
+    BesideScreen { #dialog { max-width: 140; } }
     """
 
     def __init__(self, controller: Controller, view: View = "prompt") -> None:
@@ -237,6 +231,10 @@ class BesideScreen(ScrolledSheet[None]):
             return self._view == "probes" and self._beside.choice is not None
         if action == "prompt":
             return self._view == "prompt"
+        if action == "ask" and self._view == "probes":
+            return (
+                not self._beside.own.busy
+            )  # the answers of this model say which prompts there are
         if action == "off":
             return self._beside.choice is not None
         return super().check_action(action, parameters)

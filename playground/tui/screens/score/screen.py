@@ -56,15 +56,6 @@ class ScoreScreen(ScrolledSheet[None]):
         Binding("escape", "cancel", "close", key_display="esc", id="score.cancel",
                 tooltip="Give up what is under way, and close"),
     ]  # fmt: skip
-    DEFAULT_CSS = """
-    ScoreScreen {
-        #dialog { height: 100%; padding: 0 1; max-width: 120; }
-        &.-high #dialog { height: 85%; }
-        &.-low #dialog-foot { margin: 0; }
-        #dialog-body { height: 1fr; }
-        #score-sheet { height: 1fr; }
-    }
-    """
 
     def __init__(self, controller: Controller) -> None:
         super().__init__()
